@@ -1,0 +1,28 @@
+/** A file that is only ever appended to. */
+export interface AppendFile {
+  /** Bytes in the file, appended but unsynced ones included. */
+  readonly size: number;
+  /** Appends in order. Data is durable only after `sync` resolves. */
+  append(bytes: Uint8Array): Promise<void>;
+  /** fsync. A rejection means the file's durability is unknown: the process must stop, never retry. */
+  sync(): Promise<void>;
+  /** Cuts the file to `size` bytes and syncs. */
+  truncate(size: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The few file operations that durability rests on, so that the simulator can fail each of them. */
+export interface Files {
+  /** The whole file, or undefined when it does not exist. */
+  read(path: string): Promise<Uint8Array | undefined>;
+  /** Opens for appending, creating the file (and syncing its directory) when absent. Mode 0600. */
+  openAppend(path: string): Promise<AppendFile>;
+  /** Replaces a file: writes a sibling, fsyncs it, renames over `path`, fsyncs the directory. Mode 0600. */
+  replace(path: string, bytes: Uint8Array): Promise<void>;
+  /** Removes a file if it exists and fsyncs the directory. */
+  remove(path: string): Promise<void>;
+  /** Names in a directory, sorted; empty when the directory does not exist. */
+  list(directory: string): Promise<string[]>;
+  /** Creates a directory and its parents, mode 0700. */
+  makeDirectory(path: string): Promise<void>;
+}

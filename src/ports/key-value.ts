@@ -1,0 +1,40 @@
+/** Bounds of an ordered walk. Keys compare as unsigned bytes. */
+export interface KeyRange {
+  readonly gte?: Uint8Array;
+  readonly gt?: Uint8Array;
+  readonly lt?: Uint8Array;
+  readonly lte?: Uint8Array;
+  readonly reverse?: boolean;
+  /** At most this many entries; absent means all. */
+  readonly limit?: number;
+}
+
+/** A consistent view of the database at one moment. Must be released. */
+export interface KeyValueSnapshot {
+  get(key: Uint8Array): Uint8Array | undefined;
+  iterate(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
+  release(): Promise<void>;
+}
+
+/** Puts and deletes that reach the database together or not at all. Later calls win over earlier ones. */
+export interface WriteBatch {
+  put(key: Uint8Array, value: Uint8Array): void;
+  delete(key: Uint8Array): void;
+  /** Number of puts and deletes so far. */
+  readonly length: number;
+  /** Writes atomically. With `sync`, resolves only after the bytes are on the disk. A batch is written once. */
+  write(options: { readonly sync: boolean }): Promise<void>;
+}
+
+/**
+ * An ordered byte store: LevelDB in the daemon, a model in tests. Returned arrays belong to the caller.
+ * Execution reads with `get` (synchronous) or prefetches with `getMany`; it never iterates.
+ */
+export interface KeyValue {
+  get(key: Uint8Array): Uint8Array | undefined;
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
+  iterate(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
+  snapshot(): KeyValueSnapshot;
+  batch(): WriteBatch;
+  close(): Promise<void>;
+}
