@@ -3,7 +3,7 @@ import type { BlockId } from '#types/block-id.ts';
 import type { Commit } from '#types/commit.ts';
 import type { UnsignedProposal } from '#types/proposal.ts';
 import type { UnsignedVote, Vote } from '#types/vote.ts';
-import type { SignedMessage, TimeoutStep } from './input.ts';
+import type { Input, SignedMessage, TimeoutStep } from './input.ts';
 
 /** What the core asks of the engine, to be carried out in order. */
 export type Effect =
@@ -16,7 +16,7 @@ export type Effect =
     }
   /** Send an own signed message to all peers. */
   | { readonly kind: 'publish'; readonly message: SignedMessage }
-  /** Replaces an earlier timer of the same step. Answered by `timeout`. */
+  /** Replaces an earlier timer of the same step. Answered by `timeout`, also for a delay of 0. */
   | {
       readonly kind: 'schedule';
       readonly height: number;
@@ -42,5 +42,11 @@ export type Effect =
   | { readonly kind: 'commit'; readonly blockId: BlockId; readonly block: Block; readonly commit: Commit }
   /** Two conflicting votes of one validator. */
   | { readonly kind: 'evidence'; readonly voteA: Vote; readonly voteB: Vote }
+  /**
+   * Messages of this height that were held while the previous one was applied, and late precommits of that one. Each
+   * is to be handed back as an input of its own, through the log: a lock that rests on them must survive a restart,
+   * and the log of a height starts at its `newHeight`.
+   */
+  | { readonly kind: 'redeliver'; readonly inputs: readonly Input[] }
   /** My height, round, step or vote bitmaps changed: tell peers. */
   | { readonly kind: 'progress' };

@@ -26,6 +26,8 @@ export interface HeightContext {
   readonly lastBlockTime: Time;
   /** True when a block is due even though the mempool is empty: the initial height, or after a block that changed state. */
   readonly proofBlockDue: boolean;
+  /** On-chain limit of a block's size, -1 for none; absent means CometBFT's cap. Bounds what a proposal announces. */
+  readonly maxBlockBytes?: number;
   /** On-chain pace, milliseconds. */
   readonly blockIntervalMinMs: number;
   readonly emptyBlockIntervalMs: number;
@@ -57,7 +59,10 @@ export type Input = { readonly now: Time } & (
       readonly round: number;
       readonly type: VoteType | 'proposal';
     }
-  /** A reap would return something now, or there is evidence to propose. */
+  /**
+   * A reap would return something now, or there is evidence to propose. Given after each `newHeight` while it holds, and
+   * when it becomes true; outside the pause before round 0 it is ignored, since that work may be in the block.
+   */
   | { readonly kind: 'workAvailable' }
   /** A block with a verified commit, from block sync or a peer that is ahead. */
   | { readonly kind: 'decided'; readonly block: Block; readonly commit: Commit }

@@ -1,0 +1,374 @@
+import type { Block } from '#types/block.ts';
+import type { BlockId } from '#types/block-id.ts';
+import type { Commit } from '#types/commit.ts';
+import type { Proposal } from '#types/proposal.ts';
+import { hasTwoThirds } from '#types/quorum.ts';
+import type { Time } from '#types/time.ts';
+import type { Validator, ValidatorSet } from '#types/validator-set.ts';
+import { PRECOMMIT, PREVOTE, type Vote, type VoteType } from '#types/vote.ts';
+import { assert, unreachable } from '#util/assert.ts';
+import { Actions } from './actions.ts';
+import type { Effect } from './effect.ts';
+import { type BrokenRule, type Decision, HeightState, type Step } from './height-state.ts';
+import { HeldMessages } from './held-messages.ts';
+import type { HeightContext, Input, SignedMessage } from './input.ts';
+import { isBeforeGenesis } from './pace.ts';
+import { isWellFormedProposal, PROPOSAL_ROUNDS_AHEAD } from './proposal-rules.ts';
+import { applyRules } from './round-rules.ts';
+import { DEFAULT_TIMEOUTS, type Timeouts } from './timeouts.ts';
+import type { Majority } from './vote-keeper.ts';
+
+export interface ConsensusOptions {
+  /** My validator address; undefined for a node that never votes. */
+  readonly address?: Uint8Array | undefined;
+  readonly timeouts?: Timeouts;
+  /** For tests of the checkers only. */
+  readonly brokenRule?: BrokenRule | undefined;
+}
+
+type InputOf<Kind extends Input['kind']> = Extract<Input, { kind: Kind }>;
+
+const NO_EFFECTS: readonly Effect[] = [];
+
+/**
+ * The Tendermint core: inputs in, effects out. The same inputs in the same order give the same effects; nothing else
+ * is read, no clock either (`now` comes with each input). Unproven input never throws: what is out of place is
+ * ignored. It throws when +2/3 of the power decide a block that this node finds invalid, and then must not go on.
+ */
+export class Consensus {
+  private readonly address: Uint8Array | undefined;
+  private readonly timeouts: Timeouts;
+  private readonly brokenRule: BrokenRule | undefined;
+  private state: HeightState | undefined;
+  private held: HeldMessages | undefined;
+  private decidedAt: Time | undefined;
+
+  constructor(options: ConsensusOptions = {}) {
+    this.address = options.address;
+    this.timeouts = options.timeouts ?? DEFAULT_TIMEOUTS;
+    this.brokenRule = options.brokenRule;
+  }
+
+  /** Consumes one input. The effects are to be carried out in order. Before the first `newHeight` all else is ignored. */
+  handle(input: Input): readonly Effect[] {
+    if (input.kind === 'newHeight') return this.newHeight(input);
+    const { state } = this;
+    if (state === undefined) return NO_EFFECTS;
+    const actions = new Actions(state, this.timeouts, input.now);
+    this.take(actions, input);
+    if (state.decided === undefined) applyRules(actions, this.brokenRule);
+    if (state.decided !== undefined) this.decidedAt ??= input.now;
+    return actions.effects();
+  }
+
+  private take(actions: Actions, input: Exclude<Input, { kind: 'newHeight' }>): void {
+    switch (input.kind) {
+      case 'proposal':
+        this.takeProposal(actions, input.proposal);
+        break;
+      case 'block':
+        this.takeBlock(actions, input.blockId, input.block);
+        break;
+      case 'vote':
+        this.takeVote(actions, input.vote);
+        break;
+      case 'timeout':
+        takeTimeout(actions, input);
+        break;
+      case 'blockValidity':
+        takeValidity(actions, input);
+        break;
+      case 'blockBuilt':
+        takeBuilt(actions, input);
+        break;
+      case 'signed':
+        this.takeSigned(actions, input.message);
+        break;
+      case 'signRefused':
+        // The vote or proposal is missing, as if it had been lost: the timers go on without it.
+        break;
+      case 'workAvailable':
+        takeWork(actions);
+        break;
+      case 'decided':
+        takeDecided(actions, input);
+        break;
+      case 'peerClaim':
+        takeClaim(actions, input);
+        break;
+      default:
+        unreachable(input);
+    }
+  }
+
+  private newHeight({ context, now }: InputOf<'newHeight'>): readonly Effect[] {
+    const before = this.state;
+    assert(before === undefined || context.height > before.height, 'heights only go up');
+    const follows = before !== undefined && context.height === before.height + 1;
+    const decidedBefore = (follows ? this.decidedAt : undefined) ?? now;
+    const isQuorum = this.brokenRule === 'quorum' ? isHalf : hasTwoThirds;
+    const state = new HeightState(context, { address: this.address, decidedBefore, isQuorum });
+    const inputs = follows ? [...latePrecommits(before, state, now), ...(this.held?.asInputs(now) ?? [])] : [];
+    this.state = state;
+    this.held = new HeldMessages(context.nextValidators, state.maxBlockBytes);
+    this.decidedAt = undefined;
+    const actions = new Actions(state, this.timeouts, now);
+    actions.schedulePause();
+    if (inputs.length > 0) actions.emit({ kind: 'redeliver', inputs });
+    actions.progress();
+    return actions.effects();
+  }
+
+  private takeProposal(actions: Actions, proposal: Proposal): void {
+    const { state } = actions;
+    if (proposal.height === state.height + 1) this.held?.holdProposal(proposal);
+    if (proposal.height !== state.height || state.decided !== undefined) return;
+    if (!isWellFormedProposal(proposal, state.maxBlockBytes)) return;
+    const { round } = proposal;
+    if (round < state.round || round > highestProposalRound(state) || state.proposals.has(round)) return;
+    state.proposals.set(round, proposal);
+    actions.progress();
+    // Its proposer found that it was due: nothing is gained by waiting on.
+    if (state.round < 0 && round === 0 && !isBeforeGenesis(state.context, actions.now)) actions.startRound(0);
+  }
+
+  private takeBlock(actions: Actions, blockId: BlockId, block: Block): void {
+    const { state } = actions;
+    if (block.header.height === state.height + 1) this.held?.holdBlock(blockId, block);
+    if (state.decided === undefined && state.isWanted(blockId)) actions.addBlock(blockId, block);
+  }
+
+  private takeVote(actions: Actions, vote: Vote): void {
+    const { state } = actions;
+    if (vote.height === state.height + 1) this.held?.holdVote(vote);
+    const outcome = vote.height === state.height ? state.votes.add(vote) : this.addLate(state, vote);
+    if (outcome === undefined) return;
+    if (outcome.conflict !== undefined) actions.emit({ kind: 'evidence', voteA: outcome.conflict, voteB: vote });
+    if (outcome.added) actions.progress();
+    if (outcome.added && vote.height === state.height) restoreLock(state, vote);
+  }
+
+  private addLate(state: HeightState, vote: Vote) {
+    return vote.height === state.height - 1 ? state.lastCommit?.add(vote) : undefined;
+  }
+
+  private takeSigned(actions: Actions, message: SignedMessage): void {
+    const { height } = actions.state;
+    if (message.kind === 'vote') {
+      if (message.vote.height !== height && message.vote.height !== height - 1) return;
+      actions.emit({ kind: 'publish', message });
+      this.takeVote(actions, message.vote);
+    } else if (message.proposal.height === height) {
+      actions.emit({ kind: 'publish', message });
+      this.takeProposal(actions, message.proposal);
+    }
+  }
+
+  // What peers and operators may see. Nothing of it changes the core; arrays and bitmaps belong to the caller.
+
+  /** The height being decided; 0 before the first `newHeight`. */
+  get height(): number {
+    return this.state?.height ?? 0;
+  }
+
+  /** -1 during the pause before round 0. */
+  get round(): number {
+    return this.state?.round ?? -1;
+  }
+
+  get step(): Step {
+    return this.state?.step ?? 'newHeight';
+  }
+
+  get context(): HeightContext | undefined {
+    return this.state?.context;
+  }
+
+  get lockedRound(): number {
+    return this.state?.lockedRound ?? -1;
+  }
+
+  get lockedBlockId(): BlockId | undefined {
+    return this.state?.locked?.blockId;
+  }
+
+  get validRound(): number {
+    return this.state?.validRound ?? -1;
+  }
+
+  get validBlockId(): BlockId | undefined {
+    return this.state?.valid?.blockId;
+  }
+
+  /** Set from the `commit` effect until the next height. */
+  get decided(): Decision | undefined {
+    return this.state?.decided;
+  }
+
+  /** An accepted proposal of this height; of the current round if none is given. */
+  proposal(round: number = this.round): Proposal | undefined {
+    return this.state?.proposals.get(round);
+  }
+
+  /** A complete block of this height that a rule still needs. */
+  block(blockId: BlockId): Block | undefined {
+    return this.state?.blocks.get(blockId)?.block;
+  }
+
+  /** Validators of the previous, this or the next height: to verify a vote before it becomes an input. */
+  validatorsAt(height: number): ValidatorSet | undefined {
+    const context = this.state?.context;
+    if (context === undefined) return undefined;
+    if (height === context.height) return context.validators;
+    if (height === context.height + 1) return context.nextValidators;
+    return height === context.height - 1 ? context.lastValidators : undefined;
+  }
+
+  /**
+   * Who proposes; to verify a proposal before it becomes an input. Undefined where a proposal would be ignored anyway:
+   * rounds that are over, rounds far ahead (the cost grows with the round), other heights than this and the next.
+   */
+  proposerAt(height: number, round: number): Validator | undefined {
+    const { state } = this;
+    if (state === undefined || !Number.isSafeInteger(round) || round < 0) return undefined;
+    if (height === state.height + 1) {
+      if (round >= PROPOSAL_ROUNDS_AHEAD) return undefined;
+      const { nextValidators } = state.context;
+      return round === 0 ? nextValidators.proposer : nextValidators.incremented(round).proposer;
+    }
+    if (height !== state.height || round < state.round || round > highestProposalRound(state)) return undefined;
+    return state.proposers.at(round);
+  }
+
+  /** Rounds of this height of which votes are held, ascending. */
+  voteRounds(): readonly number[] {
+    return this.state?.votes.heldRounds() ?? [];
+  }
+
+  /** Votes held of this height, or the precommits of the previous one's commit; by validator index. */
+  votes(height: number, round: number, type: VoteType): readonly Vote[] {
+    const { state } = this;
+    if (state === undefined) return [];
+    if (height === state.height) return state.votes.votes(round, type);
+    return this.lastPrecommitsOf(state, height, round, type)?.precommits() ?? [];
+  }
+
+  /** Which validators' votes are held: bit i is validator i, least significant bit first. Undefined: none of that place. */
+  voteBitmap(height: number, round: number, type: VoteType): Uint8Array | undefined {
+    const { state } = this;
+    if (state === undefined) return undefined;
+    if (height === state.height) return state.votes.bitmap(round, type);
+    return this.lastPrecommitsOf(state, height, round, type)?.bitmap();
+  }
+
+  /** Which validators' votes for one value are held. */
+  voteBitmapFor(round: number, type: VoteType, blockId: BlockId): Uint8Array | undefined {
+    return this.state?.votes.set(round, type)?.bitmap(blockId);
+  }
+
+  /** The value (nil included) with +2/3 in a round of this height: what a node claims to its peers. */
+  majority(round: number, type: VoteType): BlockId | undefined {
+    return this.state?.votes.set(round, type)?.majority;
+  }
+
+  /** Polkas for a block at this height, oldest first: peers at later rounds need their prevotes (L28). */
+  get polkas(): readonly Majority[] {
+    return [...(this.state?.votes.polkas ?? [])];
+  }
+
+  /** Round of the previous height's commit; undefined at the initial height. */
+  get lastCommitRound(): number | undefined {
+    return this.state?.lastCommit?.round;
+  }
+
+  /** The previous height's commit with the precommits that joined so far. */
+  lastCommit(): Commit | undefined {
+    return this.state?.lastCommit?.commit();
+  }
+
+  private lastPrecommitsOf(state: HeightState, height: number, round: number, type: VoteType) {
+    const { lastCommit } = state;
+    const fits = height === state.height - 1 && type === PRECOMMIT && round === lastCommit?.round;
+    return fits ? lastCommit : undefined;
+  }
+}
+
+function highestProposalRound(state: HeightState): number {
+  return Math.max(state.round, 0) + PROPOSAL_ROUNDS_AHEAD;
+}
+
+/** Precommits that came in while the decided block was applied: they join the last commit. */
+function* latePrecommits(before: HeightState, state: HeightState, now: Time): Generator<Input> {
+  const { lastCommit } = state;
+  if (lastCommit === undefined) return;
+  for (const vote of before.votes.votes(lastCommit.round, PRECOMMIT))
+    if (!lastCommit.has(vote.validatorIndex)) yield { kind: 'vote', now, vote };
+}
+
+function isHalf(power: bigint, total: bigint): boolean {
+  return power * 2n >= total;
+}
+
+/**
+ * A precommit of mine is my lock, wherever it comes from: after a lost disk, a peer that sends my own vote back gives
+ * me the lock back. In a node that lost nothing the lock was there before the vote.
+ */
+function restoreLock(state: HeightState, vote: Vote): void {
+  if (vote.type !== PRECOMMIT || vote.validatorIndex !== state.myIndex || vote.blockId.hash.length === 0) return;
+  if (vote.round > state.lockedRound) state.locked = { round: vote.round, blockId: vote.blockId };
+}
+
+/** L57, L61, L65 and the end of the pause. A timer of another height, round or step is late: ignored. */
+function takeTimeout(actions: Actions, { height, round, step }: InputOf<'timeout'>): void {
+  const { state } = actions;
+  if (height !== state.height || state.decided !== undefined) return;
+  if (step === 'newHeight') {
+    if (state.step !== 'newHeight') return;
+    if (isBeforeGenesis(state.context, actions.now)) actions.schedulePause();
+    else actions.startRound(0);
+    return;
+  }
+  if (round !== state.round) return;
+  // L57: no complete proposal in time.
+  if (step === 'propose' && state.step === 'propose') actions.vote(PREVOTE);
+  // L61: no polka in time.
+  else if (step === 'prevoteWait' && state.step === 'prevote' && state.prevoteWaitRound === round)
+    actions.vote(PRECOMMIT);
+  // L65: no decision in time, in whatever step.
+  else if (step === 'precommitWait' && state.precommitWaitRound === round) actions.startRound(round + 1);
+}
+
+function takeValidity(actions: Actions, { blockId, valid }: InputOf<'blockValidity'>): void {
+  const known = actions.state.blocks.get(blockId);
+  if (known?.validity === 'asked') known.validity = valid ? 'valid' : 'invalid';
+}
+
+function takeBuilt(actions: Actions, { height, round, blockId, block }: InputOf<'blockBuilt'>): void {
+  const { state } = actions;
+  if (height !== state.height || round !== state.round || state.step !== 'propose') return;
+  if (!state.isProposer || state.proposal !== undefined || state.askedToSign.has(`${round}/proposal`)) return;
+  // A polka that came in while the block was built: its value has the better chance (L15).
+  if (state.valid !== undefined) {
+    actions.signProposal(state.valid.blockId, state.valid.round);
+    return;
+  }
+  actions.addBlock(blockId, block);
+  actions.signProposal(blockId, -1);
+}
+
+function takeWork(actions: Actions): void {
+  const { state } = actions;
+  if (state.step !== 'newHeight' || state.work) return;
+  state.work = true;
+  actions.schedulePause();
+}
+
+function takeDecided(actions: Actions, { block, commit }: InputOf<'decided'>): void {
+  const { state } = actions;
+  if (state.decided !== undefined || commit.height !== state.height || block.header.height !== state.height) return;
+  actions.decide(commit.blockId, block, commit);
+}
+
+function takeClaim(actions: Actions, { peer, height, round, type, blockId }: InputOf<'peerClaim'>): void {
+  if (height === actions.state.height) actions.state.votes.claim(peer, round, type, blockId);
+}
