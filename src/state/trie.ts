@@ -1,0 +1,308 @@
+import { assert } from '#util/assert.ts';
+import { orderByHash } from './hash-order.ts';
+import { bitAt, KeyArena } from './key-arena.ts';
+import type { LeafChanges } from './leaf-changes.ts';
+import { LEAF_BIT, NO_NODE, NodePool } from './node-pool.ts';
+
+const HASH_BYTES = 32;
+/** Changes that are linked in one go: about 1 ms. */
+const LINK_GROUP = 256;
+/** Inner nodes that are hashed in one go: about 1 ms. */
+const HASH_GROUP = 2000;
+/** Nodes that are freed for each change, so that freeing keeps up with making. */
+const FREED_PER_CHANGE = 64;
+
+/** A place in the tree beside a key hash: see `neighbours`. */
+export interface Neighbours {
+  readonly left: number;
+  readonly right: number;
+}
+
+/**
+ * Binary crit-bit tries over key hashes: an inner node stands where the hashes below it first differ, so the shape
+ * depends on the set of keys alone. A tree is the id of its root node; trees share nodes. Roots that a method returns
+ * carry a reference that the caller must `release`.
+ */
+export class Trie {
+  readonly keys = new KeyArena();
+  readonly nodes = new NodePool((key) => this.keys.release(key));
+
+  /** The leaf whose hash shares the longest prefix with `hashes[offset, offset + 32)`; NO_NODE in an empty tree. */
+  closest(root: number, hashes: Uint8Array, offset: number): number {
+    const { nodes } = this;
+    let node = root;
+    if (node === NO_NODE) return NO_NODE;
+    for (let bit = nodes.bit(node); bit !== LEAF_BIT; bit = nodes.bit(node)) {
+      node = bitAt(hashes, offset, bit) === 0 ? nodes.left(node) : nodes.right(node);
+    }
+    return node;
+  }
+
+  /** The leaf of exactly this key hash, or NO_NODE. */
+  find(root: number, hashes: Uint8Array, offset: number): number {
+    const leaf = this.closest(root, hashes, offset);
+    if (leaf === NO_NODE) return NO_NODE;
+    return this.keys.divergence(this.nodes.key(leaf), hashes, offset) === LEAF_BIT ? leaf : NO_NODE;
+  }
+
+  /** Nodes from the root to the closest leaf, both included. */
+  path(root: number, hashes: Uint8Array, offset: number): number[] {
+    const { nodes } = this;
+    const path = [root];
+    for (let node = root; !nodes.isLeaf(node); path.push(node)) {
+      node = bitAt(hashes, offset, nodes.bit(node)) === 0 ? nodes.left(node) : nodes.right(node);
+    }
+    return path;
+  }
+
+  /** For a key hash that is not in the tree (which is not empty): the leaves before and after it, or NO_NODE. */
+  neighbours(root: number, hash: Uint8Array): Neighbours {
+    const { nodes, keys } = this;
+    const path = this.path(root, hash, 0);
+    const split = keys.divergence(nodes.key(path.at(-1) as number), hash, 0);
+    assert(split !== LEAF_BIT, 'the key is absent');
+    // All leaves below the first node at or beyond the split lie on one side of the hash.
+    const depth = path.findIndex((node) => nodes.bit(node) > split);
+    const below = path[depth] as number;
+    if (bitAt(hash, 0, split) === 0) {
+      return { left: this.beside(path, depth, 'left'), right: this.edge(below, 'left') };
+    }
+    return { left: this.edge(below, 'right'), right: this.beside(path, depth, 'right') };
+  }
+
+  /**
+   * Root of the tree after `changes`; `root` itself stays as it is. Leaf hashes must be computed; `order` is
+   * `changes.sorted()` or a part of it. Calls `pause` about every millisecond.
+   */
+  async update(
+    root: number,
+    changes: LeafChanges,
+    order: Int32Array,
+    pause: () => Promise<void> | undefined,
+  ): Promise<number> {
+    let working = this.nodes.retain(root);
+    for (let from = 0; from < order.length; from += LINK_GROUP) {
+      const group = new LinkedGroup(this, changes, order.subarray(from, from + LINK_GROUP), working);
+      const next = group.link(working);
+      this.nodes.release(working);
+      working = next;
+      this.nodes.collect(LINK_GROUP * FREED_PER_CHANGE);
+      await pause();
+    }
+    const stack = this.hashStack(working);
+    while (this.hashSome(stack)) await pause();
+    return working;
+  }
+
+  /** Root over new leaves in any order; takes over the references to them. Not sliced: for start-up. */
+  build(leaves: readonly number[] | Int32Array): number {
+    const { nodes, keys } = this;
+    const keyOf = (index: number) => nodes.key(leaves[index] as number);
+    const order = orderByHash(
+      leaves.length,
+      (i) => keys.hashHead(keyOf(i)),
+      (a, b) => {
+        const split = keys.divergenceOf(keyOf(a), keyOf(b));
+        assert(split !== LEAF_BIT, 'keys are distinct');
+        return keys.hashBit(keyOf(a), split) - keys.hashBit(keyOf(b), split);
+      },
+    );
+    const sorted = order.map((index) => leaves[index] as number);
+    return sorted.length === 0 ? NO_NODE : this.buildRange(sorted, 0, sorted.length);
+  }
+
+  private buildRange(leaves: Int32Array, from: number, to: number): number {
+    const { nodes, keys } = this;
+    const first = leaves[from] as number;
+    if (to - from === 1) return first;
+    const bit = keys.divergenceOf(nodes.key(first), nodes.key(leaves[to - 1] as number));
+    let low = from;
+    let high = to;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (keys.hashBit(nodes.key(leaves[middle] as number), bit) === 0) low = middle + 1;
+      else high = middle;
+    }
+    const left = this.buildRange(leaves, from, low);
+    const node = nodes.newInner(bit, left, this.buildRange(leaves, low, to));
+    nodes.hashInner(node);
+    return node;
+  }
+
+  /** The nearest leaf on `side` of everything below `path[depth]`. */
+  private beside(path: readonly number[], depth: number, side: 'left' | 'right'): number {
+    const { nodes } = this;
+    for (let i = depth - 1; i >= 0; i--) {
+      const parent = path[i] as number;
+      const sibling = side === 'left' ? nodes.left(parent) : nodes.right(parent);
+      if (sibling !== path[i + 1]) return this.edge(sibling, side === 'left' ? 'right' : 'left');
+    }
+    return NO_NODE;
+  }
+
+  private edge(node: number, side: 'left' | 'right'): number {
+    const { nodes } = this;
+    let at = node;
+    while (!nodes.isLeaf(at)) at = side === 'left' ? nodes.left(at) : nodes.right(at);
+    return at;
+  }
+
+  /** Fresh nodes are reached through fresh parents only. */
+  private hashStack(root: number): number[] {
+    return root !== NO_NODE && this.nodes.isFresh(root) ? [root] : [];
+  }
+
+  /** Hashes a group of fresh nodes, children first; true while there are more. `~node` marks a second visit. */
+  private hashSome(stack: number[]): boolean {
+    const { nodes } = this;
+    for (let hashed = 0; hashed < HASH_GROUP; ) {
+      const top = stack.pop();
+      if (top === undefined) return false;
+      if (top < 0) {
+        nodes.hashInner(~top);
+        hashed++;
+        continue;
+      }
+      stack.push(~top);
+      const left = nodes.left(top);
+      const right = nodes.right(top);
+      if (nodes.isFresh(left)) stack.push(left);
+      if (nodes.isFresh(right)) stack.push(right);
+    }
+    return stack.length > 0;
+  }
+}
+
+/** Links one group of changes into a tree. Nodes are borrowed, results are owned by the caller. */
+class LinkedGroup {
+  private readonly trie: Trie;
+  private readonly changes: LeafChanges;
+  /** Indexes of the changes that really change something, in hash order. */
+  private readonly live: Int32Array;
+  /** For live change i: the leaf it replaces, or NO_NODE; and the bit at which it leaves the tree (256: it is in it). */
+  private readonly found: Int32Array;
+  private readonly split: Int16Array;
+
+  constructor(trie: Trie, changes: LeafChanges, order: Int32Array, root: number) {
+    this.trie = trie;
+    this.changes = changes;
+    this.live = new Int32Array(order.length);
+    this.found = new Int32Array(order.length);
+    this.split = new Int16Array(order.length);
+    let count = 0;
+    for (const index of order) if (this.locate(root, index, count)) count++;
+    this.live = this.live.subarray(0, count);
+  }
+
+  link(root: number): number {
+    return this.apply(root, 0, this.live.length);
+  }
+
+  /** False when the change changes nothing. */
+  private locate(root: number, index: number, slot: number): boolean {
+    const { nodes, keys } = this.trie;
+    const { keyHashes, leafHashes, values } = this.changes;
+    const leaf = this.trie.closest(root, keyHashes, index * HASH_BYTES);
+    const split = leaf === NO_NODE ? -1 : keys.divergence(nodes.key(leaf), keyHashes, index * HASH_BYTES);
+    const exists = split === LEAF_BIT;
+    if (values[index] === undefined ? !exists : exists && nodes.hashEquals(leaf, leafHashes, index * HASH_BYTES)) {
+      return false;
+    }
+    this.live[slot] = index;
+    this.found[slot] = exists ? leaf : NO_NODE;
+    this.split[slot] = split;
+    return true;
+  }
+
+  private apply(node: number, from: number, to: number): number {
+    const { nodes } = this.trie;
+    if (from === to) return nodes.retain(node);
+    if (node === NO_NODE) return this.build(from, to);
+    const bit = nodes.bit(node);
+    const first = this.firstSplit(from, to);
+    if (first < bit) return this.applyBeside(node, from, to, first);
+    if (bit === LEAF_BIT) return this.applyToLeaf(node, from);
+    const middle = this.firstWithBit(from, to, bit);
+    const left = this.apply(nodes.left(node), from, middle);
+    const right = this.apply(nodes.right(node), middle, to);
+    return this.inner(node, bit, left, right);
+  }
+
+  /** Some changes leave the tree at `bit`, above `node`: a new parent for `node` and for them. */
+  private applyBeside(node: number, from: number, to: number, bit: number): number {
+    const middle = this.firstWithBit(from, to, bit);
+    // They share one value of `bit`, the tree has the other; with 0 they come first.
+    if (middle > from && this.split[from] === bit) {
+      const left = this.build(from, middle);
+      return this.inner(NO_NODE, bit, left, this.apply(node, middle, to));
+    }
+    const left = this.apply(node, from, middle);
+    return this.inner(NO_NODE, bit, left, this.build(middle, to));
+  }
+
+  private applyToLeaf(leaf: number, slot: number): number {
+    const index = this.live[slot] as number;
+    if (this.changes.values[index] === undefined) return NO_NODE;
+    const { nodes, keys } = this.trie;
+    return nodes.newLeaf(keys.retain(nodes.key(leaf)), this.changes.leafHashes, index * HASH_BYTES);
+  }
+
+  /** A subtree of new leaves only. */
+  private build(from: number, to: number): number {
+    const { nodes, keys } = this.trie;
+    const { keyHashes } = this.changes;
+    const first = this.live[from] as number;
+    if (to - from === 1) {
+      const key = keys.add(this.changes.keys[first] as Uint8Array, keyHashes, first * HASH_BYTES);
+      return nodes.newLeaf(key, this.changes.leafHashes, first * HASH_BYTES);
+    }
+    const last = this.live[to - 1] as number;
+    const bit = firstDifference(keyHashes, first * HASH_BYTES, last * HASH_BYTES);
+    const middle = this.firstWithBit(from, to, bit);
+    const left = this.build(from, middle);
+    return nodes.newInner(bit, left, this.build(middle, to));
+  }
+
+  /** The node with these children: `old` changed in place, reused or replaced; one child alone if the other is gone. */
+  private inner(old: number, bit: number, left: number, right: number): number {
+    const { nodes } = this.trie;
+    if (left === NO_NODE) return right;
+    if (right === NO_NODE) return left;
+    if (old === NO_NODE) return nodes.newInner(bit, left, right);
+    const oldLeft = nodes.left(old);
+    const oldRight = nodes.right(old);
+    const same = oldLeft === left && oldRight === right;
+    if (!same && !nodes.isFresh(old)) return nodes.newInner(bit, left, right);
+    nodes.setLeft(old, left);
+    nodes.setRight(old, right);
+    nodes.release(oldLeft);
+    nodes.release(oldRight);
+    return nodes.retain(old);
+  }
+
+  private firstSplit(from: number, to: number): number {
+    let least = LEAF_BIT;
+    for (let slot = from; slot < to; slot++) least = Math.min(least, this.split[slot] as number);
+    return least;
+  }
+
+  /** First slot whose key hash has `bit` set; all share the bits before it. */
+  private firstWithBit(from: number, to: number, bit: number): number {
+    let low = from;
+    let high = to;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (bitAt(this.changes.keyHashes, (this.live[middle] as number) * HASH_BYTES, bit) === 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function firstDifference(hashes: Uint8Array, a: number, b: number): number {
+  for (let i = 0; i < HASH_BYTES; i++) {
+    const difference = (hashes[a + i] as number) ^ (hashes[b + i] as number);
+    if (difference !== 0) return i * 8 + Math.clz32(difference) - 24;
+  }
+  assert(false, 'keys of a change set are distinct');
+}

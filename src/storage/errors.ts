@@ -1,0 +1,15 @@
+/** Codes of the errors that this folder makes. */
+export const STORAGE_ERROR_CODES = [
+  /** Another process has the database open. */
+  'database_locked',
+  /** LevelDB could not open, read or write. */
+  'database_failed',
+  /** A file operation failed: no space, input/output error, permission. */
+  'io_failed',
+  /** Stored bytes are not what was written. */
+  'damaged',
+  /** The height is not kept, or not decided yet. */
+  'not_stored',
+] as const;
+
+export type StorageErrorCode = (typeof STORAGE_ERROR_CODES)[number];

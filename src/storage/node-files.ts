@@ -1,0 +1,159 @@
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { AppendFile, Files } from '#ports/files.ts';
+import { BizraError } from '#util/errors.ts';
+
+/** Files hold keys and votes: nobody but the owner reads them. */
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
+/** Sibling that `replace` writes first. One left over by a crash is overwritten by the next `replace`. */
+const TEMPORARY_SUFFIX = '.tmp';
+
+/** What the user can do about the errors that are not the program's. */
+const ADVICE: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full: free some space, then start again',
+  EDQUOT: 'the disk quota is used up: free some space, then start again',
+  EIO: 'the disk reported an error: check it before starting again',
+  EACCES: 'permission denied: the files must belong to the user that runs the node',
+  EPERM: 'permission denied: the files must belong to the user that runs the node',
+  EROFS: 'the file system is read-only: check the disk, then mount it writable',
+  EMFILE: 'too many open files: raise the limit (ulimit -n)',
+};
+
+/** The real file system. Every failure is a BizraError 'io_failed' that names the file. */
+export class NodeFiles implements Files {
+  async read(path: string): Promise<Uint8Array | undefined> {
+    try {
+      return plain(await readFile(path));
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw ioFailed('read', path, error);
+    }
+  }
+
+  /** Permission bits of a file; undefined when it does not exist. */
+  async mode(path: string): Promise<number | undefined> {
+    try {
+      return (await stat(path)).mode & 0o777;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw ioFailed('read', path, error);
+    }
+  }
+
+  async openAppend(path: string): Promise<AppendFile> {
+    const handle = await attempt('open', path, () => open(path, 'a+', FILE_MODE));
+    try {
+      const { size } = await attempt('open', path, () => handle.stat());
+      // An empty file may be new: its name must survive a power cut before anything in it counts.
+      if (size === 0) await syncDirectory(dirname(path));
+      return new NodeAppendFile(handle, path, size);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  async replace(path: string, bytes: Uint8Array): Promise<void> {
+    const temporary = path + TEMPORARY_SUFFIX;
+    const handle = await attempt('write', temporary, () => open(temporary, 'w', FILE_MODE));
+    try {
+      await attempt('write', temporary, async () => {
+        await handle.writeFile(bytes);
+        await handle.sync();
+      });
+    } finally {
+      await handle.close();
+    }
+    await attempt('replace', path, () => rename(temporary, path));
+    await syncDirectory(dirname(path));
+  }
+
+  async remove(path: string): Promise<void> {
+    await attempt('remove', path, () => rm(path, { force: true }));
+    await syncDirectory(dirname(path));
+  }
+
+  async list(directory: string): Promise<string[]> {
+    try {
+      return (await readdir(directory)).sort();
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw ioFailed('list', directory, error);
+    }
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    const first = await attempt('create', path, () => mkdir(path, { recursive: true, mode: DIRECTORY_MODE }));
+    if (first === undefined) return;
+    // Each new directory is an entry of its parent, from the innermost up to the first that was created.
+    for (let at = path; at.length >= first.length; at = dirname(at)) await syncDirectory(dirname(at));
+  }
+}
+
+class NodeAppendFile implements AppendFile {
+  size: number;
+  private readonly handle: FileHandle;
+  private readonly path: string;
+
+  constructor(handle: FileHandle, path: string, size: number) {
+    this.handle = handle;
+    this.path = path;
+    this.size = size;
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    this.size += bytes.length;
+    await attempt('write', this.path, () => this.handle.appendFile(bytes));
+  }
+
+  async sync(): Promise<void> {
+    // The file's new length is metadata that fdatasync writes as well; the rest of its metadata is of no use.
+    await attempt('sync', this.path, () => this.handle.datasync());
+  }
+
+  async truncate(size: number): Promise<void> {
+    await attempt('truncate', this.path, async () => {
+      await this.handle.truncate(size);
+      await this.handle.sync();
+    });
+    this.size = size;
+  }
+
+  async close(): Promise<void> {
+    await attempt('close', this.path, () => this.handle.close());
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  await attempt('sync', path, async () => {
+    const handle = await open(path, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  });
+}
+
+async function attempt<T>(action: string, path: string, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (error) {
+    throw ioFailed(action, path, error);
+  }
+}
+
+function ioFailed(action: string, path: string, error: unknown): BizraError<'io_failed'> {
+  const { code, message } = error as { code?: string; message?: string };
+  const reason = (code === undefined ? undefined : ADVICE[code]) ?? message ?? String(error);
+  return new BizraError('io_failed', `cannot ${action} ${path}: ${reason}`, { cause: error });
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as { code?: string }).code === 'ENOENT';
+}
+
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
