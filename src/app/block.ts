@@ -1,0 +1,180 @@
+import type { Verifier, VerifyItem } from '#crypto/verifier.ts';
+import type { StateReader, StoreName } from '#state/store.ts';
+import type { TxResult } from '#types/results.ts';
+import { equalBytes, fromLatin1 } from '#util/bytes.ts';
+import type { AnteParts } from './ante/ante.ts';
+import { signatureItem, UncheckedSignature } from './ante/signatures.ts';
+import { type BlockContext, TxContext } from './context.ts';
+import type { BlockExecution, BlockRequest } from './contract.ts';
+import { Refusal, SDK_ERRORS } from './errors.ts';
+import { deterministic, refusedResult, runTx } from './executor.ts';
+import { GasMeter } from './gas.ts';
+import { accountKey } from './modules/auth/state.ts';
+import { balanceKey } from './modules/bank/state.ts';
+import type { Modules } from './modules.ts';
+import { WorkingState } from './store/working-state.ts';
+import type { DecodedTx } from './tx.ts';
+
+/** A record that execution will probably read. */
+export interface StateRead {
+  readonly store: StoreName;
+  readonly key: Uint8Array;
+}
+
+/** What the engine lends to an execution. None of it may change the outcome. */
+export interface ExecuteOptions {
+  /** The transaction at `index`, decoded before; undefined where it was not, or could not be. */
+  readonly decoded?: (index: number) => DecodedTx | undefined;
+  /** Brings records into the state's cache. */
+  readonly prefetch?: (reads: readonly StateRead[]) => Promise<void>;
+  /** Whether the current slice of work has lasted long enough. */
+  readonly shouldYield?: () => boolean;
+  /** Lets the event loop do other work. */
+  readonly yieldNow?: () => Promise<void>;
+}
+
+export interface BlockParts {
+  readonly modules: Modules;
+  readonly ante: AnteParts;
+  readonly verifier: Verifier;
+  readonly decode: (bytes: Uint8Array) => DecodedTx;
+}
+
+/** Executes blocks on top of a committed state, which must not move meanwhile. */
+export class BlockExecutor {
+  private readonly parts: BlockParts;
+
+  constructor(parts: BlockParts) {
+    this.parts = parts;
+  }
+
+  /** Rejects only with faults of the machine: bad transactions get a failing result each. */
+  async execute(base: StateReader, request: BlockRequest, options: ExecuteOptions): Promise<BlockExecution> {
+    const txs = request.txs.map((bytes, index) => this.decoded(bytes, options.decoded?.(index)));
+    const state = new WorkingState(base);
+    if (options.prefetch !== undefined) await options.prefetch(this.reads(txs));
+    await this.verifyUnchecked(state, txs);
+    const block: BlockContext = { height: request.height, time: request.time, maxGas: this.maxGas(state) };
+    const txResults = await this.runAll(state, block, txs, options);
+    return {
+      txResults,
+      blockEvents: [],
+      validatorUpdates: [],
+      consensusParams: undefined,
+      changes: state.changes(),
+    };
+  }
+
+  /** Largest sum of gas in a block; undefined for none. */
+  maxGas(state: WorkingState): bigint | undefined {
+    const params = this.parts.modules.chain.getConsensusParams({ state, gas: new GasMeter(undefined) });
+    return params === undefined || params.block.maxGas < 0 ? undefined : BigInt(params.block.maxGas);
+  }
+
+  /** Records that the transaction's fee, signatures and messages will probably read. */
+  touches(tx: DecodedTx): readonly StateRead[] {
+    const { auth, bank } = this.parts.modules;
+    const reads: StateRead[] = [];
+    const touch = (store: StoreName, key: string): void => {
+      reads.push({ store, key: fromLatin1(key) });
+    };
+    for (const signer of tx.signers) {
+      touch(auth.accounts.store, accountKey(signer));
+      for (const { denom } of tx.feeAmount) touch(bank.balances.store, balanceKey(signer, denom));
+    }
+    if (tx.messageFault === undefined) {
+      for (const { type, value } of tx.messages) {
+        type.touches(value, (collection, key) => touch(collection.store, key));
+      }
+    }
+    return reads;
+  }
+
+  /** A lookup that hands out another transaction must not decide what is executed: bytes are compared. */
+  private decoded(bytes: Uint8Array, known: DecodedTx | undefined): DecodedTx | Refusal {
+    if (known !== undefined && (known.bytes === bytes || equalBytes(known.bytes, bytes))) return known;
+    try {
+      return this.parts.decode(bytes);
+    } catch (error) {
+      return deterministic(error);
+    }
+  }
+
+  private reads(txs: readonly (DecodedTx | Refusal)[]): readonly StateRead[] {
+    return txs.flatMap((tx) => (tx instanceof Refusal ? [] : this.touches(tx)));
+  }
+
+  /** Signatures that nobody looked at yet, in one batch. Accounts that the block itself makes are seen to later. */
+  private async verifyUnchecked(state: WorkingState, txs: readonly (DecodedTx | Refusal)[]): Promise<void> {
+    const open: { tx: DecodedTx; index: number; item: VerifyItem & { readonly digest: Uint8Array } }[] = [];
+    for (const tx of txs) {
+      if (tx instanceof Refusal || tx.checkedSignature(0) !== undefined) continue;
+      for (const { index, item } of signatureItems(this.parts.ante, state, tx)) open.push({ tx, index, item });
+    }
+    if (open.length === 0) return;
+    const verdicts = await this.parts.verifier.verify(open.map(({ item }) => item));
+    open.forEach(({ tx, index, item }, i) => {
+      tx.rememberSignature(index, { pubKey: item.publicKey, digest: item.digest, valid: verdicts[i] === true });
+    });
+  }
+
+  private async runAll(
+    state: WorkingState,
+    block: BlockContext,
+    txs: readonly (DecodedTx | Refusal)[],
+    options: ExecuteOptions,
+  ): Promise<TxResult[]> {
+    const results: TxResult[] = [];
+    let blockGas = 0n;
+    for (const tx of txs) {
+      const gasLeft = block.maxGas === undefined ? undefined : block.maxGas - blockGas;
+      const result = await this.runOne(state, block, tx, gasLeft);
+      state.seal();
+      blockGas += result.gasUsed;
+      results.push(result);
+      if (options.shouldYield?.() === true) await options.yieldNow?.();
+    }
+    return results;
+  }
+
+  private async runOne(
+    state: WorkingState,
+    block: BlockContext,
+    tx: DecodedTx | Refusal,
+    gasLeft: bigint | undefined,
+  ): Promise<TxResult> {
+    if (tx instanceof Refusal) return refusedResult(tx, 0n);
+    if (gasLeft !== undefined && gasLeft <= 0n) {
+      return refusedResult(new Refusal(SDK_ERRORS.outOfGas, 'no block gas left to run tx'), tx.gasWanted);
+    }
+    for (;;) {
+      const context = new TxContext(state, block, 'execute', tx.gasWanted);
+      try {
+        return runTx(this.parts.ante, context, tx, gasLeft);
+      } catch (error) {
+        if (!(error instanceof UncheckedSignature)) throw error;
+        const { index, item } = error;
+        const [valid] = await this.parts.verifier.verify([item]);
+        tx.rememberSignature(index, { pubKey: item.publicKey, digest: item.digest, valid: valid === true });
+      }
+    }
+  }
+}
+
+/** Signatures of the transaction that can be checked now: signers that have an account and a key that is theirs. */
+export function signatureItems(
+  ante: AnteParts,
+  state: WorkingState,
+  tx: DecodedTx,
+): { index: number; item: VerifyItem & { readonly digest: Uint8Array } }[] {
+  if (tx.signers.length !== tx.signatures.length || tx.signers.length !== tx.signerInfos.length) return [];
+  const access = { state, gas: new GasMeter(undefined) };
+  const items: { index: number; item: VerifyItem & { readonly digest: Uint8Array } }[] = [];
+  for (const [index, signer] of tx.signers.entries()) {
+    const account = ante.auth.getAccount(access, signer);
+    const pubKey = account?.pubKey ?? tx.signerInfos[index]?.pubKey;
+    if (account === undefined || pubKey === undefined) continue;
+    items.push({ index, item: signatureItem(ante, tx, index, { ...account, pubKey }) });
+  }
+  return items;
+}
