@@ -1,0 +1,195 @@
+import type { KeyValue, WriteBatch } from '#ports/key-value.ts';
+import type { Query } from '#types/query.ts';
+import type { LedgerEvent, TxResult } from '#types/results.ts';
+import { toLatin1 } from '#util/bytes.ts';
+import { indexerError } from './errors.ts';
+import {
+  BLOCK_SLOT,
+  canonicalValue,
+  countRowKey,
+  EntryWriter,
+  encodeNumbers,
+  keyTag,
+  readNumbers,
+  txRowKey,
+  valueKey,
+  valueRowKey,
+} from './rows.ts';
+import { DEFAULT_SEARCH_BUDGET, Search } from './search.ts';
+
+/** What is indexed of one height. */
+export interface IndexedBlock {
+  readonly height: number;
+  /** sha256 of each transaction, in block order. */
+  readonly txHashes: readonly Uint8Array[];
+  /** One a transaction. */
+  readonly txResults: readonly TxResult[];
+  readonly blockEvents: readonly LedgerEvent[];
+}
+
+export interface TxPosition {
+  readonly height: number;
+  /** Place in the block, from 0. */
+  readonly index: number;
+}
+
+/** Where the indexer looks at what its rows point to. */
+export interface ResultReader {
+  /** Lowest and highest height whose results are kept; 0 before the first. */
+  base(): number;
+  head(): number;
+  results(height: number): Promise<EventSource | undefined>;
+}
+
+export interface EventSource {
+  readonly txResults: readonly { readonly events: readonly LedgerEvent[] }[];
+  readonly blockEvents: readonly LedgerEvent[];
+}
+
+export interface IndexerOptions {
+  /** False writes no rows; searches and look-ups then say so. */
+  readonly isEnabled: boolean;
+  /** What one search may cost; see `search.ts`. */
+  readonly searchBudget: number;
+}
+
+const DEFAULT_OPTIONS: IndexerOptions = { isEnabled: true, searchBudget: DEFAULT_SEARCH_BUDGET };
+
+/** Composite keys whose tag is remembered; the ledger has about a hundred. */
+const MAX_KNOWN_KEYS = 4096;
+
+/** Finds transactions and blocks by hash and by event. Its rows are written in the height's own batch. */
+export class Indexer {
+  private readonly kv: KeyValue;
+  private readonly reader: ResultReader;
+  private readonly options: IndexerOptions;
+  private readonly tags = new Map<string, Map<string, number>>();
+  private knownKeys = 0;
+
+  constructor(
+    components: { readonly kv: KeyValue; readonly reader: ResultReader },
+    options: Partial<IndexerOptions> = {},
+  ) {
+    this.kv = components.kv;
+    this.reader = components.reader;
+    this.options = { ...DEFAULT_OPTIONS, ...options };
+  }
+
+  /** Adds the height's rows to its batch. Indexing a height again writes the same rows. */
+  index(batch: WriteBatch, block: IndexedBlock): void {
+    if (!this.options.isEnabled) return;
+    const { height } = block;
+    if (block.txHashes.length > 0) batch.put(countRowKey(height), encodeNumbers(block.txHashes.length));
+    this.indexHashes(batch, block);
+    for (const [value, entries] of this.entriesOf(block)) {
+      batch.put(valueRowKey(valueKey(value), height), entries.finish());
+    }
+  }
+
+  /** Removes what `index` wrote for the same block: for a rollback, and for pruning. */
+  remove(batch: WriteBatch, block: IndexedBlock): void {
+    const { height } = block;
+    batch.delete(countRowKey(height));
+    for (const hash of block.txHashes) {
+      if (this.position(hash)?.height === height) batch.delete(txRowKey(hash));
+    }
+    for (const value of this.entriesOf(block).keys()) batch.delete(valueRowKey(valueKey(value), height));
+  }
+
+  /**
+   * Where a transaction was executed. A transaction may be in several blocks (the later ones fail by its sequence): the
+   * one that succeeded is found, else the first.
+   */
+  txByHash(hash: Uint8Array): TxPosition | undefined {
+    this.requireEnabled();
+    return this.position(hash);
+  }
+
+  /**
+   * All transactions that match, in ascending order. Throws `search_over_budget` rather than leave one out, and
+   * `search_unsupported` for what the index cannot answer.
+   */
+  async searchTxs(query: Query): Promise<TxPosition[]> {
+    return this.search(query).txs();
+  }
+
+  /** Heights of all blocks whose own events match, ascending. Throws as `searchTxs`. */
+  async searchBlocks(query: Query): Promise<number[]> {
+    return this.search(query).blocks();
+  }
+
+  private search(query: Query): Search {
+    this.requireEnabled();
+    const components = { kv: this.kv, reader: this.reader, txByHash: (hash: Uint8Array) => this.position(hash) };
+    return new Search(components, query, { budget: this.options.searchBudget });
+  }
+
+  private position(hash: Uint8Array): TxPosition | undefined {
+    if (hash.length !== 32) return undefined;
+    const key = txRowKey(hash);
+    const row = this.kv.get(key);
+    if (row === undefined) return undefined;
+    const [height = 0, index = 0] = readNumbers(key, row);
+    return { height, index };
+  }
+
+  private indexHashes(batch: WriteBatch, { height, txHashes, txResults }: IndexedBlock): void {
+    const seen = new Set<string>();
+    txHashes.forEach((hash, index) => {
+      const name = toLatin1(hash);
+      const isRepeated = seen.has(name);
+      seen.add(name);
+      // The same bytes can only fail when they come again, and must not hide what they did before.
+      if (txResults[index]?.code !== 0 && (isRepeated || this.isKnownElsewhere(hash, height))) return;
+      batch.put(txRowKey(hash), encodeNumbers(height, index));
+    });
+  }
+
+  private isKnownElsewhere(hash: Uint8Array, height: number): boolean {
+    const known = this.position(hash);
+    return known !== undefined && known.height < height;
+  }
+
+  /** Entries of all attributes to index, by canonical value. */
+  private entriesOf({ txResults, blockEvents }: IndexedBlock): Map<string, EntryWriter> {
+    const rows = new Map<string, EntryWriter>();
+    this.addEvents(rows, BLOCK_SLOT, blockEvents);
+    txResults.forEach((result, index) => {
+      this.addEvents(rows, index + 1, result.events);
+    });
+    return rows;
+  }
+
+  private addEvents(rows: Map<string, EntryWriter>, slot: number, events: readonly LedgerEvent[]): void {
+    events.forEach(({ type, attributes }, event) => {
+      for (const { key, value, index } of attributes) {
+        if (!index) continue;
+        const canonical = canonicalValue(value);
+        let writer = rows.get(canonical);
+        if (writer === undefined) {
+          writer = new EntryWriter();
+          rows.set(canonical, writer);
+        }
+        writer.add(slot, event, this.tagOf(type, key));
+      }
+    });
+  }
+
+  private tagOf(type: string, key: string): number {
+    const known = this.tags.get(type)?.get(key);
+    if (known !== undefined) return known;
+    if (this.knownKeys >= MAX_KNOWN_KEYS) {
+      this.tags.clear();
+      this.knownKeys = 0;
+    }
+    const tag = keyTag(`${type}.${key}`);
+    const ofType = this.tags.get(type) ?? new Map<string, number>();
+    this.tags.set(type, ofType.set(key, tag));
+    this.knownKeys += 1;
+    return tag;
+  }
+
+  private requireEnabled(): void {
+    if (!this.options.isEnabled) throw indexerError('index_off', 'transaction indexing is disabled on this node');
+  }
+}

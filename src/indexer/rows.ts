@@ -1,0 +1,180 @@
+import { sha256 } from '#crypto/hash.ts';
+import { checkedValue, withChecksum } from '#storage/checksummed.ts';
+import { KEY_SPACE } from '#storage/key-space.ts';
+
+/**
+ * The indexer's rows. All keys start with `i` and a letter for the kind:
+ *
+ *   t, 16 bytes of the transaction's hash            -> height, index
+ *   v, 8 bytes of sha256(value), height (6 bytes)    -> entries (slot, event, tag), ascending
+ *   n, height (6 bytes)                              -> number of transactions; only for blocks that have some
+ *
+ * A value row serves all attributes with that value, whatever their keys: an address stands in half a dozen attributes
+ * of one transfer, and a row costs far more than an entry. The tag (one byte of the key's hash) tells keys apart well
+ * enough to skip most others; every match is checked against the results themselves. Slot 0 are the block's own events,
+ * slot i + 1 the events of transaction i.
+ */
+const TX_ROW = 0x74;
+const VALUE_ROW = 0x76;
+const COUNT_ROW = 0x6e;
+
+/** Half a SHA-256: nobody finds a second transaction for it, and results are looked at again anyway. */
+const TX_KEY_BYTES = 16;
+const VALUE_KEY_BYTES = 8;
+const HEIGHT_BYTES = 6;
+/** Heights that fit into six bytes. */
+export const MAX_HEIGHT = 2 ** 48 - 1;
+
+export const BLOCK_SLOT = 0;
+
+export interface Entry {
+  readonly slot: number;
+  /** Place among the events of its slot. */
+  readonly event: number;
+  readonly tag: number;
+}
+
+export function txRowKey(hash: Uint8Array): Uint8Array {
+  const key = new Uint8Array(2 + TX_KEY_BYTES);
+  key[0] = KEY_SPACE.indexes;
+  key[1] = TX_ROW;
+  key.set(hash.subarray(0, TX_KEY_BYTES), 2);
+  return key;
+}
+
+/** Same for all texts that are equal as texts or as plain decimal numbers (`7`, `07`, `7.0`). */
+export function valueKey(value: string): Uint8Array {
+  return sha256(new TextEncoder().encode(canonicalValue(value))).subarray(0, VALUE_KEY_BYTES);
+}
+
+export function valueRowKey(valueHash: Uint8Array, height: number): Uint8Array {
+  const key = new Uint8Array(2 + VALUE_KEY_BYTES + HEIGHT_BYTES);
+  key[0] = KEY_SPACE.indexes;
+  key[1] = VALUE_ROW;
+  key.set(valueHash, 2);
+  putHeight(key, 2 + VALUE_KEY_BYTES, height);
+  return key;
+}
+
+export function countRowKey(height: number): Uint8Array {
+  const key = new Uint8Array(2 + HEIGHT_BYTES);
+  key[0] = KEY_SPACE.indexes;
+  key[1] = COUNT_ROW;
+  putHeight(key, 2, height);
+  return key;
+}
+
+/** Height at the end of a value or count row's key. */
+export function heightOfKey(key: Uint8Array): number {
+  const view = new DataView(key.buffer, key.byteOffset + key.length - HEIGHT_BYTES, HEIGHT_BYTES);
+  return view.getUint16(0) * 2 ** 32 + view.getUint32(2);
+}
+
+function putHeight(key: Uint8Array, offset: number, height: number): void {
+  const view = new DataView(key.buffer, key.byteOffset + offset, HEIGHT_BYTES);
+  view.setUint16(0, Math.floor(height / 2 ** 32));
+  view.setUint32(2, height % 2 ** 32);
+}
+
+/** A number's own form, so that `= 7` and `= '7'` find the same row; other texts as they are. */
+export function canonicalValue(value: string): string {
+  const first = value.charCodeAt(0);
+  if (!(first >= 0x30 && first <= 0x39)) return value;
+  // Plain loops from here on: patterns that strip zeros take quadratic time on texts made for it.
+  if (!/^[0-9]+(?:\.[0-9]*)?$/.test(value)) return value;
+  const dot = value.indexOf('.');
+  let end = value.length;
+  if (dot >= 0) {
+    while (value.charCodeAt(end - 1) === 0x30) end--;
+    if (end === dot + 1) end = dot;
+  }
+  const wholeEnd = dot < 0 ? end : dot;
+  let start = 0;
+  while (start < wholeEnd - 1 && value.charCodeAt(start) === 0x30) start++;
+  return value.slice(start, end);
+}
+
+/** One byte that stands for `type.key`. */
+export function keyTag(compositeKey: string): number {
+  return sha256(new TextEncoder().encode(compositeKey))[0] as number;
+}
+
+/** Entries of one row while a block is indexed. Slots must come in ascending order. */
+export class EntryWriter {
+  private readonly bytes: number[] = [];
+  private lastSlot = 0;
+
+  add(slot: number, event: number, tag: number): void {
+    pushVarint(this.bytes, slot - this.lastSlot);
+    pushVarint(this.bytes, event);
+    this.bytes.push(tag);
+    this.lastSlot = slot;
+  }
+
+  finish(): Uint8Array {
+    return withChecksum(Uint8Array.from(this.bytes));
+  }
+}
+
+/** Entries of a value row. Throws 'damaged'. */
+export function readEntries(key: Uint8Array, row: Uint8Array): Entry[] {
+  const reader = new VarintReader(checkedValue(row, key, 'index row'));
+  const entries: Entry[] = [];
+  let slot = 0;
+  while (!reader.isAtEnd) {
+    slot += reader.next();
+    const event = reader.next();
+    entries.push({ slot, event, tag: reader.byte() });
+  }
+  return entries;
+}
+
+export function encodeNumbers(...values: readonly number[]): Uint8Array {
+  const bytes: number[] = [];
+  for (const value of values) pushVarint(bytes, value);
+  return withChecksum(Uint8Array.from(bytes));
+}
+
+/** Numbers of a count or transaction row. Throws 'damaged'. */
+export function readNumbers(key: Uint8Array, row: Uint8Array): number[] {
+  const reader = new VarintReader(checkedValue(row, key, 'index row'));
+  const values: number[] = [];
+  while (!reader.isAtEnd) values.push(reader.next());
+  return values;
+}
+
+function pushVarint(bytes: number[], value: number): void {
+  let rest = value;
+  while (rest >= 0x80) {
+    bytes.push((rest % 0x80) | 0x80);
+    rest = Math.floor(rest / 0x80);
+  }
+  bytes.push(rest);
+}
+
+class VarintReader {
+  private readonly bytes: Uint8Array;
+  private position = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  get isAtEnd(): boolean {
+    return this.position >= this.bytes.length;
+  }
+
+  byte(): number {
+    return this.bytes[this.position++] ?? 0;
+  }
+
+  next(): number {
+    let value = 0;
+    let scale = 1;
+    for (let byte = this.byte(); ; byte = this.byte()) {
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+      scale *= 0x80;
+    }
+  }
+}

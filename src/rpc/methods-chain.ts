@@ -1,0 +1,175 @@
+import type { ChainReader } from './chain-reader.ts';
+import { refuse } from './errors.ts';
+import {
+  base64,
+  blockIdJson,
+  blockJson,
+  blockMetaJson,
+  blockResultsJson,
+  commitJson,
+  consensusParamsJson,
+  headerJson,
+  type Json,
+  validatorJson,
+} from './json.ts';
+import { genesisJson } from './json-node.ts';
+import type { CacheRule, Method } from './method.ts';
+import type { NodeApi, StoredBlock } from './node-api.ts';
+import { pageOf, perPageOf, queryOf, sortOrderOf } from './paging.ts';
+import type { ParamSpec, ParamValue } from './params.ts';
+
+/** CometBFT's chunk of a genesis document, and the most that `genesis` answers in one piece. */
+const GENESIS_CHUNK_BYTES = 16 * 1024 * 1024;
+/** CometBFT's limit of block metas in one answer. */
+const MAX_BLOCK_METAS = 20;
+
+const HEIGHT: ParamSpec = { name: 'height', kind: 'int' };
+const PAGE: readonly ParamSpec[] = [
+  { name: 'page', kind: 'int' },
+  { name: 'per_page', kind: 'int' },
+];
+
+const NO_BLOCK: Json = { block_id: { hash: '', parts: { total: 0, hash: '' } }, block: null };
+
+/** Methods that read the chain. */
+export class ChainMethods {
+  private readonly node: NodeApi;
+  private readonly reader: ChainReader;
+
+  constructor(node: NodeApi, reader: ChainReader) {
+    this.node = node;
+    this.reader = reader;
+  }
+
+  entries(): readonly (readonly [string, Method])[] {
+    return [
+      this.entry('genesis', [], 'always', async () => this.genesis()),
+      this.entry('genesis_chunked', [{ name: 'chunk', kind: 'int' }], 'always', async ([chunk]) => this.chunk(chunk)),
+      this.entry(
+        'blockchain',
+        [
+          { name: 'minHeight', kind: 'int' },
+          { name: 'maxHeight', kind: 'int' },
+        ],
+        'always',
+        ([min, max]) => this.blockchain(min, max),
+      ),
+      this.entry('block', [HEIGHT], 'height', async ([height]) =>
+        storedBlockJson(await this.reader.block(this.reader.height(height))),
+      ),
+      this.entry('block_by_hash', [{ name: 'hash', kind: 'bytes' }], 'always', ([hash]) => this.blockByHash(hash)),
+      this.entry('header', [HEIGHT], 'height', async ([height]) => this.header(this.reader.height(height))),
+      this.entry('header_by_hash', [{ name: 'hash', kind: 'hexBytes' }], 'always', ([hash]) => this.headerByHash(hash)),
+      this.entry('block_results', [HEIGHT], 'height', async ([height]) =>
+        blockResultsJson(await this.reader.blockResults(this.reader.height(height))),
+      ),
+      this.entry('commit', [HEIGHT], 'height', ([height]) => this.commit(height)),
+      this.entry('validators', [HEIGHT, ...PAGE], 'height', ([height, page, perPage]) =>
+        this.validators(height, page, perPage),
+      ),
+      this.entry('consensus_params', [HEIGHT], 'height', ([height]) => this.consensusParams(height)),
+      this.entry(
+        'block_search',
+        [{ name: 'query', kind: 'string' }, ...PAGE, { name: 'order_by', kind: 'string' }],
+        'never',
+        ([query, page, perPage, order]) => this.blockSearch(query, page, perPage, order),
+      ),
+    ];
+  }
+
+  private entry(
+    name: string,
+    params: readonly ParamSpec[],
+    cache: CacheRule,
+    handle: (values: readonly ParamValue[]) => Promise<Json>,
+  ): readonly [string, Method] {
+    return [name, { params, cache, answer: async (values) => JSON.stringify(await handle(values)) }];
+  }
+
+  private genesis(): Json {
+    const document = genesisJson(this.node.genesis);
+    if (JSON.stringify(document).length > GENESIS_CHUNK_BYTES) {
+      throw refuse('genesis response is large, please use the genesis_chunked API instead');
+    }
+    return { genesis: document };
+  }
+
+  private chunk(asked: ParamValue): Json {
+    const document = new TextEncoder().encode(JSON.stringify(genesisJson(this.node.genesis)));
+    const total = Math.max(1, Math.ceil(document.length / GENESIS_CHUNK_BYTES));
+    const chunk = (asked as number | undefined) ?? 0;
+    if (chunk < 0 || chunk >= total) throw refuse(`there are ${total - 1} chunks, ${chunk} is invalid`);
+    const data = document.subarray(chunk * GENESIS_CHUNK_BYTES, (chunk + 1) * GENESIS_CHUNK_BYTES);
+    return { chunk: String(chunk), total: String(total), data: base64(data) };
+  }
+
+  private async blockchain(askedMin: ParamValue, askedMax: ParamValue): Promise<Json> {
+    const head = this.node.head();
+    let min = ((askedMin as number | undefined) ?? 0) || 1;
+    let max = ((askedMax as number | undefined) ?? 0) || head;
+    if (min < 0 || max < 0) throw refuse('heights must be non-negative');
+    max = Math.min(max, head);
+    min = Math.max(min, this.node.base(), max - MAX_BLOCK_METAS + 1);
+    if (min > max) throw refuse(`min height ${min} can't be greater than max height ${max}`);
+    const heights = Array.from({ length: max - min + 1 }, (_, i) => max - i);
+    const metas = await Promise.all(heights.map((height) => this.node.blockMeta(height)));
+    return {
+      last_height: String(head),
+      block_metas: metas.filter((meta) => meta !== undefined).map(blockMetaJson),
+    };
+  }
+
+  private async blockByHash(hash: ParamValue): Promise<Json> {
+    const height = await this.node.heightByHash((hash as Uint8Array | undefined) ?? new Uint8Array(0));
+    return height === undefined ? NO_BLOCK : storedBlockJson(await this.reader.block(height));
+  }
+
+  private async header(height: number): Promise<Json> {
+    const meta = this.reader.present(await this.node.blockMeta(height), height);
+    return { header: headerJson(meta.header) };
+  }
+
+  private async headerByHash(hash: ParamValue): Promise<Json> {
+    const height = await this.node.heightByHash((hash as Uint8Array | undefined) ?? new Uint8Array(0));
+    return height === undefined ? { header: null } : this.header(height);
+  }
+
+  private async commit(asked: ParamValue): Promise<Json> {
+    const height = this.reader.height(asked);
+    const meta = this.reader.present(await this.node.blockMeta(height), height);
+    const { commit, canonical } = this.reader.present(await this.node.commit(height), height);
+    return { signed_header: { header: headerJson(meta.header), commit: commitJson(commit) }, canonical };
+  }
+
+  private async validators(asked: ParamValue, page: ParamValue, askedPerPage: ParamValue): Promise<Json> {
+    const height = this.reader.height(asked, 1);
+    const set = this.reader.present(await this.node.validators(height), height);
+    const shown = pageOf(set.validators, page, perPageOf(askedPerPage));
+    return {
+      block_height: String(height),
+      validators: shown.map(validatorJson),
+      count: String(shown.length),
+      total: String(set.size),
+    };
+  }
+
+  private async consensusParams(asked: ParamValue): Promise<Json> {
+    const height = this.reader.height(asked, 1);
+    const params = this.reader.present(await this.node.consensusParams(height), height);
+    return { block_height: String(height), consensus_params: consensusParamsJson(params) };
+  }
+
+  private async blockSearch(query: ParamValue, page: ParamValue, size: ParamValue, order: ParamValue): Promise<Json> {
+    const parsed = queryOf(query);
+    const sortOrder = sortOrderOf(order, 'desc');
+    const found = await this.node.searchBlocks(parsed);
+    const shown = pageOf(sortOrder === 'asc' ? found : found.toReversed(), page, perPageOf(size));
+    const blocks: Json[] = [];
+    for (const height of shown) blocks.push(storedBlockJson(await this.reader.block(height)));
+    return { blocks, total_count: String(found.length) };
+  }
+}
+
+function storedBlockJson({ block, blockId }: StoredBlock): Json {
+  return { block_id: blockIdJson(blockId), block: blockJson(block) };
+}
