@@ -1,0 +1,143 @@
+import { BinaryReader, BinaryWriter } from 'cosmjs-types/binary';
+import { sha256 } from '#crypto/hash.ts';
+import { type BlockId, NIL_BLOCK_ID } from '#types/block-id.ts';
+import type { Genesis } from '#types/genesis.ts';
+import { type ConsensusParams, decodeConsensusParams, encodeConsensusParams } from '#types/params.ts';
+import type { Time } from '#types/time.ts';
+import { ValidatorSet, type ValidatorUpdate } from '#types/validator-set.ts';
+import { EMPTY_BYTES } from '#util/bytes.ts';
+
+/** All that the next block must agree with. One value a height, replaced in the height's batch. */
+export interface ChainState {
+  readonly chainId: string;
+  readonly initialHeight: number;
+  /** sha256 of the genesis document: a home is never continued with another one. */
+  readonly genesisHash: Uint8Array;
+  /** Last applied height; `initialHeight - 1` after genesis. */
+  readonly height: number;
+  readonly lastBlockId: BlockId;
+  /** Block time of `height`; genesis time after genesis. */
+  readonly lastBlockTime: Time;
+  /** Signs `height`; undefined after genesis. */
+  readonly lastValidators: ValidatorSet | undefined;
+  /** Signs `height + 1`. */
+  readonly validators: ValidatorSet;
+  /** Signs `height + 2`. */
+  readonly nextValidators: ValidatorSet;
+  /** In force for `height + 1`. */
+  readonly params: ConsensusParams;
+  /** State root after `height`: the `app_hash` of the header at `height + 1`. */
+  readonly appHash: Uint8Array;
+  readonly lastResultsHash: Uint8Array;
+  /** The block at `height` had something whose results are to be proven by a next one. */
+  readonly proofBlockDue: boolean;
+  readonly blockIntervalMinMs: number;
+  readonly emptyBlockIntervalMs: number;
+}
+
+/** State before the first block. `appHash` is the root after genesis. */
+export function genesisChainState(
+  genesis: Genesis,
+  updates: readonly ValidatorUpdate[],
+  appHash: Uint8Array,
+): ChainState {
+  const validators = ValidatorSet.create(updates.map(({ pubKey, power }) => ({ pubKey, votingPower: power })));
+  return {
+    chainId: genesis.chainId,
+    initialHeight: genesis.initialHeight,
+    genesisHash: genesis.hash,
+    height: genesis.initialHeight - 1,
+    lastBlockId: NIL_BLOCK_ID,
+    lastBlockTime: genesis.genesisTime,
+    lastValidators: undefined,
+    validators,
+    nextValidators: validators.incremented(1),
+    params: genesis.consensusParams,
+    appHash,
+    // No results yet: the hash of an empty list (wire-formats 1).
+    lastResultsHash: sha256(EMPTY_BYTES),
+    proofBlockDue: true,
+    blockIntervalMinMs: genesis.chain.blockIntervalMinMs,
+    emptyBlockIntervalMs: genesis.chain.emptyBlockIntervalMs,
+  };
+}
+
+export interface AppliedBlock {
+  readonly height: number;
+  readonly blockId: BlockId;
+  readonly time: Time;
+  readonly hadWork: boolean;
+  readonly validatorUpdates: readonly ValidatorUpdate[];
+  readonly consensusParams: ConsensusParams | undefined;
+  readonly appHash: Uint8Array;
+  readonly resultsHash: Uint8Array;
+}
+
+/** Updates returned at H enter `nextValidators` and sign from H+2 (wire-formats 5.4). */
+export function advance(state: ChainState, applied: AppliedBlock): ChainState {
+  return {
+    ...state,
+    height: applied.height,
+    lastBlockId: applied.blockId,
+    lastBlockTime: applied.time,
+    lastValidators: state.validators,
+    validators: state.nextValidators,
+    nextValidators: state.nextValidators.withUpdates(applied.validatorUpdates).incremented(1),
+    params: applied.consensusParams ?? state.params,
+    appHash: applied.appHash,
+    lastResultsHash: applied.resultsHash,
+    proofBlockDue: applied.hadWork,
+  };
+}
+
+export function encodeChainState(state: ChainState): Uint8Array {
+  const writer = BinaryWriter.create();
+  writer.string(state.chainId);
+  writer.int64(BigInt(state.initialHeight));
+  writer.bytes(state.genesisHash);
+  writer.int64(BigInt(state.height));
+  writer.bytes(state.lastBlockId.hash);
+  writer.uint32(state.lastBlockId.partSetHeader.total);
+  writer.bytes(state.lastBlockId.partSetHeader.hash);
+  writer.int64(state.lastBlockTime);
+  writer.bytes(state.lastValidators?.encode() ?? EMPTY_BYTES);
+  writer.bytes(state.validators.encode());
+  writer.bytes(state.nextValidators.encode());
+  writer.bytes(encodeConsensusParams(state.params));
+  writer.bytes(state.appHash);
+  writer.bytes(state.lastResultsHash);
+  writer.bool(state.proofBlockDue);
+  writer.uint32(state.blockIntervalMinMs);
+  writer.uint32(state.emptyBlockIntervalMs);
+  return writer.finish();
+}
+
+/** Reads what `encodeChainState` wrote; the value's checksum was verified by storage. */
+export function decodeChainState(bytes: Uint8Array): ChainState {
+  const reader = new BinaryReader(bytes);
+  const chainId = reader.string();
+  const initialHeight = Number(reader.int64());
+  const genesisHash = reader.bytes();
+  const height = Number(reader.int64());
+  const hash = reader.bytes();
+  const partSetHeader = { total: reader.uint32(), hash: reader.bytes() };
+  const lastBlockTime = reader.int64();
+  const lastValidators = reader.bytes();
+  return {
+    chainId,
+    initialHeight,
+    genesisHash,
+    height,
+    lastBlockId: { hash, partSetHeader },
+    lastBlockTime,
+    lastValidators: lastValidators.length === 0 ? undefined : ValidatorSet.decode(lastValidators),
+    validators: ValidatorSet.decode(reader.bytes()),
+    nextValidators: ValidatorSet.decode(reader.bytes()),
+    params: decodeConsensusParams(reader.bytes()),
+    appHash: reader.bytes(),
+    lastResultsHash: reader.bytes(),
+    proofBlockDue: reader.bool(),
+    blockIntervalMinMs: reader.uint32(),
+    emptyBlockIntervalMs: reader.uint32(),
+  };
+}

@@ -1,0 +1,303 @@
+import type { BlockExecution } from '#app/contract.ts';
+import type { Ledger } from '#app/ledger.ts';
+import type { DecodedTx } from '#app/tx.ts';
+import type { HeightContext } from '#consensus/input.ts';
+import type { Verifier } from '#crypto/verifier.ts';
+import type { Indexer } from '#indexer/indexer.ts';
+import type { Clock } from '#ports/clock.ts';
+import type { KeyValue } from '#ports/key-value.ts';
+import type { State } from '#state/state.ts';
+import type { StagedVersion } from '#state/store.ts';
+import type { BlockStore } from '#storage/block-store.ts';
+import type { Logger } from '#telemetry/logger.ts';
+import { type Block, hashTxs } from '#types/block.ts';
+import { blockIdKey } from '#types/block-id.ts';
+import { type Commit, hashCommit, MAX_COMMIT_OVERHEAD_BYTES, MAX_COMMIT_SIG_BYTES } from '#types/commit.ts';
+import { hashEvidenceList } from '#types/evidence.ts';
+import { hashConsensusParams } from '#types/params.ts';
+import { hashResults } from '#types/results.ts';
+import { assert } from '#util/assert.ts';
+import { BizraError } from '#util/errors.ts';
+import { BLOCK_PROTOCOL, validateBlock } from './block-validation.ts';
+import { type Body, makeBody } from './body.ts';
+import { advance, type ChainState } from './chain-state.ts';
+import { writeChainState } from './chain-store.ts';
+
+/** Synchronous stretches of execution: consensus frames must not wait longer. */
+const SLICE_MS = 2;
+/** Framing of a block and its header at most (wire-formats 2): 11 and 626 bytes. */
+const MAX_OVERHEAD_BYTES = 637;
+/** From this round on, a fresh block halves each round, so that slow links recover. */
+const SHRINK_FROM_ROUND = 2;
+
+/** The mempool as block making needs it. */
+export interface TxSupply {
+  /** Pending transactions in order, of at most this many framed bytes and this much gas (below 0: no limit). */
+  reap(maxBytes: number, maxGas: bigint): DecodedTx[];
+  hasWork(): boolean;
+  get(hash: Uint8Array): DecodedTx | undefined;
+  /** The head moved: called in the same synchronous stretch. `signers` are the accounts that the block charged. */
+  update(
+    height: number,
+    txs: readonly { readonly hash: Uint8Array; readonly code: number }[],
+    signers: readonly string[],
+  ): void;
+}
+
+/** A height that is on disk, as told to whoever listens. */
+export interface AppliedHeight {
+  readonly body: Body;
+  readonly commit: Commit;
+  readonly execution: BlockExecution;
+  readonly state: ChainState;
+}
+
+interface Executed {
+  readonly execution: BlockExecution;
+  readonly staged: StagedVersion;
+}
+
+export interface ChainComponents {
+  readonly kv: KeyValue;
+  readonly state: State;
+  readonly ledger: Ledger;
+  readonly blockStore: BlockStore;
+  readonly indexer: Indexer;
+  readonly supply: TxSupply;
+  readonly verifier: Verifier;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** This node's validator address, for blocks that it builds. */
+  readonly address: Uint8Array | undefined;
+}
+
+/** The decided chain: builds, checks, executes and stores blocks. The engine calls it from its one loop. */
+export class Chain {
+  private readonly components: ChainComponents;
+  private current: ChainState;
+  private lastCommit: Commit | undefined;
+  private readonly decodedTxs = new WeakMap<Body, readonly (DecodedTx | undefined)[]>();
+  private speculation: { readonly key: string; readonly executed: Promise<Executed> } | undefined;
+
+  constructor(components: ChainComponents, current: ChainState, lastCommit: Commit | undefined) {
+    this.components = components;
+    this.current = current;
+    this.lastCommit = lastCommit;
+  }
+
+  /** What the next block must agree with. */
+  get state(): ChainState {
+    return this.current;
+  }
+
+  hasWork(): boolean {
+    return this.components.supply.hasWork();
+  }
+
+  heightContext(): HeightContext {
+    const { current } = this;
+    return {
+      chainId: current.chainId,
+      height: current.height + 1,
+      initialHeight: current.initialHeight,
+      validators: current.validators,
+      nextValidators: current.nextValidators,
+      lastValidators: current.lastValidators,
+      lastCommit: this.lastCommit,
+      lastBlockTime: current.lastBlockTime,
+      proofBlockDue: current.proofBlockDue,
+      blockIntervalMinMs: current.blockIntervalMinMs,
+      emptyBlockIntervalMs: current.emptyBlockIntervalMs,
+      ...(current.params.block.maxBytes > 0 ? { maxBlockBytes: current.params.block.maxBytes } : {}),
+    };
+  }
+
+  /** A fresh block on top of the head with what the mempool has, smaller in late rounds. */
+  build(round: number, lastCommit: Commit, time: bigint): Body {
+    const { supply, address } = this.components;
+    assert(address !== undefined, 'only a validator builds blocks');
+    const { params } = this.current;
+    const txs = supply.reap(this.dataBytes(round), BigInt(params.block.maxGas));
+    const txHashes = txs.map(({ hash }) => hash);
+    const block: Block = {
+      header: {
+        version: { block: BLOCK_PROTOCOL, app: params.version.app },
+        chainId: this.current.chainId,
+        height: this.current.height + 1,
+        time,
+        lastBlockId: this.current.lastBlockId,
+        lastCommitHash: hashCommit(lastCommit),
+        dataHash: hashTxs(txHashes),
+        validatorsHash: this.current.validators.hash(),
+        nextValidatorsHash: this.current.nextValidators.hash(),
+        consensusHash: hashConsensusParams(params),
+        appHash: this.current.appHash,
+        lastResultsHash: this.current.lastResultsHash,
+        evidenceHash: hashEvidenceList([]),
+        proposerAddress: address,
+      },
+      txs: txs.map(({ bytes }) => bytes),
+      evidence: [],
+      lastCommit,
+    };
+    return makeBody(block, txHashes);
+  }
+
+  /** `valid(v)` for a block on top of the head. */
+  async isValid(body: Body): Promise<boolean> {
+    const { verifier, logger } = this.components;
+    const { state } = this;
+    try {
+      await validateBlock(verifier, state, body, (index) => this.decoded(body)[index]?.gasWanted);
+      return true;
+    } catch (error) {
+      if (!(error instanceof BizraError)) throw error;
+      logger.warn('a proposed block is invalid', {
+        height: body.block.header.height,
+        code: error.code,
+        reason: error.message,
+      });
+      return false;
+    }
+  }
+
+  /** Begins to execute a block that will probably be decided. Nothing of it shows before `apply`. */
+  speculate(body: Body): void {
+    const key = blockIdKey(body.blockId);
+    if (this.speculation?.key === key || body.block.header.height !== this.current.height + 1) return;
+    const executed = this.dropSpeculation().then(() => this.execute(body));
+    // A failure is met by `apply`, which awaits the same promise.
+    executed.catch(() => {});
+    this.speculation = { key, executed };
+  }
+
+  /** Executes the decided block and writes its height in one synced batch. After it the head is the new height. */
+  async apply(body: Body, commit: Commit): Promise<AppliedHeight> {
+    const { header } = body.block;
+    assert(header.height === this.current.height + 1, 'heights are applied in order');
+    const { execution, staged } = await this.executed(body);
+    const next = advance(this.current, {
+      height: header.height,
+      blockId: body.blockId,
+      time: header.time,
+      hadWork: body.block.txs.length > 0 || body.block.evidence.length > 0 || execution.validatorUpdates.length > 0,
+      validatorUpdates: execution.validatorUpdates,
+      consensusParams: execution.consensusParams,
+      appHash: staged.appHash,
+      resultsHash: hashResults(execution.txResults),
+    });
+    await this.write(body, commit, execution, staged, next);
+    this.components.state.publish(staged);
+    this.current = next;
+    this.lastCommit = commit;
+    this.components.supply.update(
+      header.height,
+      body.txHashes.map((hash, index) => ({ hash, code: execution.txResults[index]?.code ?? 0 })),
+      this.decoded(body).flatMap((tx) => tx?.signers.map(({ key }) => key) ?? []),
+    );
+    return { body, commit, execution, state: next };
+  }
+
+  private async write(
+    body: Body,
+    commit: Commit,
+    execution: BlockExecution,
+    staged: StagedVersion,
+    next: ChainState,
+  ): Promise<void> {
+    const { kv, blockStore, state, indexer } = this.components;
+    const { height } = body.block.header;
+    const batch = kv.batch();
+    blockStore.putHeight(batch, {
+      height,
+      blockId: body.blockId,
+      blockBytes: body.bytes,
+      block: body.block,
+      commit,
+      execution,
+      appHash: staged.appHash,
+      validators: next.validators,
+      params: next.params,
+    });
+    state.write(batch, staged);
+    indexer.index(batch, {
+      height,
+      txHashes: body.txHashes,
+      txResults: execution.txResults,
+      blockEvents: execution.blockEvents,
+    });
+    writeChainState(batch, next);
+    await batch.write({ sync: true });
+  }
+
+  private async executed(body: Body): Promise<Executed> {
+    const { speculation } = this;
+    if (speculation?.key === blockIdKey(body.blockId)) {
+      this.speculation = undefined;
+      return speculation.executed;
+    }
+    await this.dropSpeculation();
+    return this.execute(body);
+  }
+
+  /** Resolves when nothing is being executed on the head any more: the head may then move. */
+  private async dropSpeculation(): Promise<void> {
+    const { speculation } = this;
+    this.speculation = undefined;
+    if (speculation === undefined) return;
+    const { staged } = await speculation.executed;
+    this.components.state.discard(staged);
+  }
+
+  private async execute(body: Body): Promise<Executed> {
+    const { ledger, state, clock } = this.components;
+    const { header, txs, evidence, lastCommit } = body.block;
+    let sliceStartMs = clock.monotonicMs();
+    const execution = await ledger.execute(
+      {
+        height: header.height,
+        time: header.time,
+        proposerAddress: header.proposerAddress,
+        txs,
+        lastCommit,
+        lastValidators: this.current.lastValidators,
+        evidence,
+      },
+      {
+        decoded: (index) => this.decoded(body)[index],
+        prefetch: (pairs) => state.prefetch(pairs),
+        shouldYield: () => clock.monotonicMs() - sliceStartMs >= SLICE_MS,
+        yieldNow: async () => {
+          await clock.yield();
+          sliceStartMs = clock.monotonicMs();
+        },
+      },
+    );
+    return { execution, staged: await state.stage(header.height, execution.changes) };
+  }
+
+  /** Each transaction as the mempool decoded it, or decoded now; undefined where the bytes are none. */
+  private decoded(body: Body): readonly (DecodedTx | undefined)[] {
+    const known = this.decodedTxs.get(body);
+    if (known !== undefined) return known;
+    const { ledger, supply } = this.components;
+    const txs = body.block.txs.map((tx, index) => {
+      const hash = body.txHashes[index] as Uint8Array;
+      return supply.get(hash) ?? ledger.decode(tx, hash);
+    });
+    this.decodedTxs.set(body, txs);
+    return txs;
+  }
+
+  /** Framed bytes of transactions that fit into a block whose last commit every validator signed. */
+  maxDataBytes(): number {
+    const { params, validators, lastValidators } = this.current;
+    const signers = Math.max(validators.size, lastValidators?.size ?? 0);
+    return params.block.maxBytes - MAX_OVERHEAD_BYTES - MAX_COMMIT_OVERHEAD_BYTES - MAX_COMMIT_SIG_BYTES * signers;
+  }
+
+  private dataBytes(round: number): number {
+    const limit = this.maxDataBytes();
+    return round < SHRINK_FROM_ROUND ? limit : Math.max(1, Math.floor(limit / 2 ** (round - SHRINK_FROM_ROUND + 1)));
+  }
+}

@@ -1,0 +1,339 @@
+import type { Consensus } from '#consensus/consensus.ts';
+import type { Effect } from '#consensus/effect.ts';
+import type { Input, SignedMessage } from '#consensus/input.ts';
+import type { Clock } from '#ports/clock.ts';
+import type { FileSigner } from '#signer/signer.ts';
+import type { Wal } from '#storage/wal.ts';
+import type { Logger } from '#telemetry/logger.ts';
+import { type BlockId, blockIdKey } from '#types/block-id.ts';
+import type { Commit } from '#types/commit.ts';
+import { PRECOMMIT } from '#types/vote.ts';
+import { assert, unreachable } from '#util/assert.ts';
+import { BizraError } from '#util/errors.ts';
+import type { Body } from './body.ts';
+import type { AppliedHeight, Chain } from './chain.ts';
+import { type RecoveredHeight, recoverHeight } from './recovery.ts';
+import { RoundTimers } from './round-timers.ts';
+import { encodeWalRecord } from './wal-record.ts';
+
+/** An input before the engine stamps it with the time at which it is consumed. */
+export type Unstamped = Input extends infer I ? (I extends { now: bigint } ? Omit<I, 'now'> : never) : never;
+
+/** The engine's view of peers; `relay` and `blocks` implement it. */
+export interface EngineOutlet {
+  /** Own signed message, to all peers. */
+  publish(message: SignedMessage, body: Body | undefined): void;
+  /** Fetch a body from whoever may have it, until `bodyArrived` or a new height. */
+  requestBody(height: number, round: number, blockId: BlockId): void;
+  /** Height, round, step or votes changed. */
+  progress(): void;
+  /** A new height began: what was held for the old one may go. */
+  heightStarted(height: number): void;
+}
+
+/** Inputs of one turn of the loop: bounds the time between two looks at the clock and the sockets. */
+const INPUTS_PER_TURN = 512;
+/** The log is started anew at a height boundary once it is this long, so replay stays short and the disk bounded. */
+const WAL_ROTATE_BYTES = 16 * 1024 * 1024;
+
+/** Effects that are carried out although the height is decided in the same turn. */
+const KEPT_AT_COMMIT: ReadonlySet<Effect['kind']> = new Set(['commit', 'publish', 'evidence', 'progress']);
+
+export interface EngineComponents {
+  readonly consensus: Consensus;
+  readonly chain: Chain;
+  readonly wal: Wal;
+  /** Absent on a node that has no validator key in use. */
+  readonly signer: FileSigner | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called once with what makes going on impossible: the process must end without signing anything more. */
+  readonly onFatal: (error: unknown) => void;
+  readonly onApplied: (applied: AppliedHeight) => void;
+  readonly onEvidence: (effect: Extract<Effect, { kind: 'evidence' }>) => void;
+}
+
+/**
+ * Drives consensus: takes inputs one at a time, logs them, hands them to the pure core, and carries out its effects in
+ * order. A signature leaves only after the log that led to it is on disk; the next height begins only after the batch
+ * of the last one is.
+ */
+export class Engine {
+  private readonly components: EngineComponents;
+  private readonly timers: RoundTimers;
+  private outlet: EngineOutlet | undefined;
+  private inbox: Unstamped[] = [];
+  /** Answers of the signer and new heights: consumed before the inbox, in order. */
+  private urgent: Unstamped[] = [];
+  private readonly bodies = new Map<string, Body>();
+  private wake: (() => void) | undefined;
+  private walDirty = false;
+  private stopping = false;
+  private loop: Promise<void> | undefined;
+  /** No signature at this height: the signer's record is ahead of the log, or the log was damaged. */
+  private mutedHeight = 0;
+  private workAnnounced = false;
+  private readonly appliedWaiters: { readonly height: number; readonly resolve: () => void }[] = [];
+
+  constructor(components: EngineComponents) {
+    this.components = components;
+    this.timers = new RoundTimers(components.clock, (timeout) => this.submit({ kind: 'timeout', ...timeout }));
+  }
+
+  /** Replays the log of the unfinished height, then runs until `stop`. */
+  async start(outlet: EngineOutlet): Promise<void> {
+    this.outlet = outlet;
+    const { chain, consensus, signer, wal, logger } = this.components;
+    const height = chain.state.height + 1;
+    const walDamaged = wal.damage !== undefined;
+    const recovered = recoverHeight(consensus, chain.heightContext(), wal.records, signer?.lastSigned);
+    if (walDamaged || recovered.signerAhead) {
+      this.mutedHeight = height;
+      logger.warn('not signing until this height is decided', {
+        height,
+        walDamaged,
+        signerAhead: recovered.signerAhead,
+      });
+    }
+    outlet.heightStarted(height);
+    if (recovered.started) await this.resume(recovered);
+    else this.urgent.push({ kind: 'newHeight', context: chain.heightContext() });
+    this.loop = this.run().catch((error: unknown) => this.fail(error));
+  }
+
+  /** Finishes the turn under way and closes the log. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.timers.cancelAll();
+    this.wake?.();
+    await this.loop;
+    await this.components.wal.close();
+  }
+
+  /** Queues an input. Its order among the others is the order of this call. */
+  submit(input: Unstamped): void {
+    if (this.stopping) return;
+    this.inbox.push(input);
+    this.wake?.();
+  }
+
+  /** A complete body whose id was recomputed from its bytes. */
+  submitBody(body: Body): void {
+    const key = blockIdKey(body.blockId);
+    if (this.bodies.has(key)) return;
+    this.bodies.set(key, body);
+    this.submit({ kind: 'block', blockId: body.blockId, block: body.block });
+  }
+
+  /** The body of a block of the current height, if this node has it. */
+  body(blockId: BlockId): Body | undefined {
+    return this.bodies.get(blockIdKey(blockId));
+  }
+
+  /** Ids of the bodies at hand, of this height and the next. */
+  bodyIds(): BlockId[] {
+    return [...this.bodies.values()].map(({ blockId }) => blockId);
+  }
+
+  /** A block with a verified commit. Resolves when the height is applied, by this or another way. */
+  decide(body: Body, commit: Commit): Promise<void> {
+    const { height } = body.block.header;
+    if (this.components.chain.state.height >= height) return Promise.resolve();
+    this.bodies.set(blockIdKey(body.blockId), body);
+    this.submit({ kind: 'decided', block: body.block, commit });
+    return new Promise((resolve) => this.appliedWaiters.push({ height, resolve }));
+  }
+
+  /** The mempool has something to propose. */
+  workAvailable(): void {
+    if (this.workAnnounced) return;
+    this.workAnnounced = true;
+    this.submit({ kind: 'workAvailable' });
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopping) {
+      if (this.inbox.length === 0 && this.urgent.length === 0) {
+        await new Promise<void>((resolve) => {
+          this.wake = resolve;
+        });
+        this.wake = undefined;
+        continue;
+      }
+      await this.perform(await this.consume());
+    }
+  }
+
+  /** Logs and hands over queued inputs, up to and including the one that decides the height. */
+  private async consume(): Promise<Effect[]> {
+    const { consensus, clock, wal } = this.components;
+    const effects: Effect[] = [];
+    const records: Uint8Array[] = [];
+    const queue = this.urgent.length > 0 ? this.urgent : this.inbox;
+    let taken = 0;
+    while (taken < queue.length && taken < INPUTS_PER_TURN) {
+      const input = { ...(queue[taken++] as Unstamped), now: clock.now() } as Input;
+      const record = encodeWalRecord(input, (blockId) => this.mustHaveBody(blockId).bytes);
+      if (record !== undefined) records.push(record);
+      const produced = consensus.handle(input);
+      effects.push(...produced);
+      if (produced.some(({ kind }) => kind === 'commit')) break;
+    }
+    queue.splice(0, taken);
+    if (records.length > 0) {
+      this.walDirty = true;
+      await Promise.all(records.map((record) => wal.append(record)));
+    }
+    return dropSuperseded(effects);
+  }
+
+  private async perform(effects: readonly Effect[]): Promise<void> {
+    for (const effect of effects) {
+      if (this.stopping) return;
+      await this.performOne(effect);
+    }
+  }
+
+  private async performOne(effect: Effect): Promise<void> {
+    const { chain } = this.components;
+    switch (effect.kind) {
+      case 'sign':
+        return this.sign(effect.message);
+      case 'publish':
+        return this.publish(effect.message);
+      case 'schedule':
+        return this.timers.schedule(effect, effect.delayMs);
+      case 'buildBlock':
+        return this.build(effect);
+      case 'requestBlock':
+        return this.requestBody(effect);
+      case 'validate':
+        return this.validate(effect.blockId);
+      case 'execute':
+        return chain.speculate(this.mustHaveBody(effect.blockId));
+      case 'commit':
+        return this.commit(effect.blockId, effect.commit);
+      case 'evidence':
+        return this.components.onEvidence(effect);
+      case 'progress':
+        return this.outlet?.progress();
+      case 'redeliver':
+        this.urgent.push(...effect.inputs);
+        return;
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  private async sign(message: Extract<Effect, { kind: 'sign' }>['message']): Promise<void> {
+    const { signer, chain, wal, logger } = this.components;
+    const { height, round } = message.kind === 'vote' ? message.vote : message.proposal;
+    const type = message.kind === 'vote' ? message.vote.type : 'proposal';
+    if (signer === undefined || height === this.mutedHeight)
+      return this.submit({ kind: 'signRefused', height, round, type });
+    if (this.walDirty) {
+      await wal.sync();
+      this.walDirty = false;
+    }
+    try {
+      const { chainId } = chain.state;
+      const signed: SignedMessage =
+        message.kind === 'vote'
+          ? { kind: 'vote', vote: await signer.signVote(chainId, message.vote) }
+          : { kind: 'proposal', proposal: await signer.signProposal(chainId, message.proposal) };
+      this.urgent.push({ kind: 'signed', message: signed });
+    } catch (error) {
+      if (!(error instanceof BizraError) || error.code !== 'double_sign') throw error;
+      logger.error('the signer refused', { height, round, type, reason: error.message });
+      this.submit({ kind: 'signRefused', height, round, type });
+    }
+  }
+
+  /** A body that came before a rule wanted it is at hand; one that came in the same turn was not missing at all. */
+  private requestBody({ height, round, blockId }: Extract<Effect, { kind: 'requestBlock' }>): void {
+    if (this.components.consensus.block(blockId) !== undefined) return;
+    const body = this.body(blockId);
+    if (body === undefined) this.outlet?.requestBody(height, round, blockId);
+    else this.submit({ kind: 'block', blockId, block: body.block });
+  }
+
+  private publish(message: SignedMessage): void {
+    const body = message.kind === 'proposal' ? this.mustHaveBody(message.proposal.blockId) : undefined;
+    this.outlet?.publish(message, body);
+  }
+
+  private build({ height, round, lastCommit, time }: Extract<Effect, { kind: 'buildBlock' }>): void {
+    const body = this.components.chain.build(round, lastCommit, time);
+    this.bodies.set(blockIdKey(body.blockId), body);
+    this.submit({ kind: 'blockBuilt', height, round, blockId: body.blockId, block: body.block });
+  }
+
+  /** Runs beside the loop: verification may wait for worker threads. */
+  private validate(blockId: BlockId): void {
+    this.components.chain
+      .isValid(this.mustHaveBody(blockId))
+      .then((valid) => this.submit({ kind: 'blockValidity', blockId, valid }))
+      .catch((error: unknown) => this.fail(error));
+  }
+
+  private async commit(blockId: BlockId, commit: Commit): Promise<void> {
+    const { chain, wal, onApplied } = this.components;
+    const applied = await chain.apply(this.mustHaveBody(blockId), commit);
+    this.timers.cancelAll();
+    this.forgetBodies(chain.state.height);
+    this.workAnnounced = false;
+    if (wal.damage !== undefined || wal.size > WAL_ROTATE_BYTES) await wal.rotate();
+    this.urgent.push({ kind: 'newHeight', context: chain.heightContext() });
+    onApplied(applied);
+    this.outlet?.heightStarted(chain.state.height + 1);
+    this.resolveWaiters(chain.state.height);
+    if (chain.hasWork()) this.workAvailable();
+  }
+
+  private forgetBodies(height: number): void {
+    for (const [key, body] of this.bodies) if (body.block.header.height <= height) this.bodies.delete(key);
+    this.inbox = this.inbox.filter(
+      (input) => (input.kind !== 'block' && input.kind !== 'blockBuilt') || input.block.header.height > height,
+    );
+  }
+
+  private resolveWaiters(height: number): void {
+    const waiting = this.appliedWaiters.splice(0);
+    for (const waiter of waiting) {
+      if (waiter.height <= height) waiter.resolve();
+      else this.appliedWaiters.push(waiter);
+    }
+  }
+
+  /** Carries out what the log left open: questions without an answer, and the newest timer of each step. */
+  private async resume(recovered: RecoveredHeight): Promise<void> {
+    for (const body of recovered.bodies) this.bodies.set(blockIdKey(body.blockId), body);
+    this.walDirty = true;
+    await this.perform(recovered.effects);
+  }
+
+  private mustHaveBody(blockId: BlockId): Body {
+    const body = this.bodies.get(blockIdKey(blockId));
+    assert(body !== undefined, 'consensus named a block that it was never given');
+    return body;
+  }
+
+  private fail(error: unknown): void {
+    if (this.stopping) return;
+    this.stopping = true;
+    this.timers.cancelAll();
+    this.components.onFatal(error);
+  }
+}
+
+/**
+ * Once a height is decided, what its rounds still wanted is moot. What others need from me is not, and that includes my
+ * precommit: the next block's last commit says who took part.
+ */
+function dropSuperseded(effects: Effect[]): Effect[] {
+  if (!effects.some(({ kind }) => kind === 'commit')) return effects;
+  return effects.filter((effect) => {
+    if (effect.kind === 'sign') return effect.message.kind === 'vote' && effect.message.vote.type === PRECOMMIT;
+    return KEPT_AT_COMMIT.has(effect.kind);
+  });
+}

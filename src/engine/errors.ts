@@ -1,0 +1,18 @@
+/** What can be wrong with a block, as seen by `valid(v)`; also labels of the rejected-blocks metric. */
+export type InvalidBlockCode =
+  | 'wrong_version'
+  | 'wrong_chain_id'
+  | 'wrong_height'
+  | 'wrong_last_block_id'
+  | 'wrong_app_hash'
+  | 'wrong_consensus_hash'
+  | 'wrong_last_results_hash'
+  | 'wrong_validators_hash'
+  | 'wrong_next_validators_hash'
+  | 'wrong_last_commit'
+  | 'wrong_proposer'
+  | 'wrong_time'
+  | 'unexpected_evidence'
+  | 'non_canonical_tx'
+  | 'too_large'
+  | 'too_much_gas';

@@ -1,0 +1,340 @@
+import type { Consensus } from '#consensus/consensus.ts';
+import type { SignedMessage } from '#consensus/input.ts';
+import type {
+  BlockAnswer,
+  BlocksAnswer,
+  CompactBlock,
+  GetBlockById,
+  GetBlocks,
+  GetTxs,
+  PeerClaimMessage,
+  ProposalMessage,
+  RoundStepMessage,
+  StatusAnswer,
+  TxsAnswer,
+  VotesMessage,
+} from '#network/messages.ts';
+import type { Network, NetworkHandlers } from '#network/network.ts';
+import type { Clock } from '#ports/clock.ts';
+import type { GossipVerdict, PeerId, PeerInfo } from '#ports/transport.ts';
+import { decodeBlock } from '#types/block.ts';
+import { type BlockId, blockIdKey, equalBlockIds } from '#types/block-id.ts';
+import type { Commit } from '#types/commit.ts';
+import type { Proposal } from '#types/proposal.ts';
+import { PRECOMMIT, PREVOTE, type Vote } from '#types/vote.ts';
+import { BizraError } from '#util/errors.ts';
+import { BlockFetcher } from './block-fetcher.ts';
+import { type Body, makeBody } from './body.ts';
+import { BlockFilling, compactBlock } from './compact-block.ts';
+import type { Engine, EngineOutlet } from './engine.ts';
+import type { OwnTransactions } from './own-transactions.ts';
+import { type PeerProgress, VoteRelay } from './vote-relay.ts';
+import type { VoteVerifier } from './vote-verifier.ts';
+
+/** Asking for a body or for transactions of a proposal: within a propose timeout there is time for two peers. */
+const FETCH_TIMEOUT_MS = 1_000;
+/** While a compact block is being filled, the whole body is not asked for yet. */
+const FILLING_GRACE_MS = 400;
+const MISSING_BODY_GRACE_MS = 20;
+/** Blocks in one answer to a peer that syncs, however small they are. */
+const MAX_BLOCKS_PER_ANSWER = 64;
+
+/** Decided blocks, as a peer may ask for them. */
+export interface BlockArchive {
+  head(): number;
+  base(): number;
+  headBlockId(): BlockId;
+  blockBytes(height: number): Promise<Uint8Array | undefined>;
+  blockId(height: number): Promise<BlockId | undefined>;
+  commit(height: number): Promise<Commit | undefined>;
+}
+
+export interface ExchangeComponents {
+  readonly network: Network;
+  readonly consensus: Consensus;
+  readonly engine: Engine;
+  readonly verifier: VoteVerifier;
+  readonly archive: BlockArchive;
+  readonly clock: Clock;
+  readonly own: OwnTransactions;
+  /** Raw bytes of a pending transaction. */
+  readonly pendingTx: (hash: Uint8Array) => Uint8Array | undefined;
+  readonly admitTxs: (txs: readonly Uint8Array[]) => Promise<GossipVerdict>;
+  /** A peer reported heights, or a height was applied: block sync looks whether it is behind. */
+  readonly onHeights: () => void;
+  readonly onPeerGone: (peer: PeerId) => void;
+}
+
+/** Between the engine and its peers: takes in what they send, answers what they ask, tells them what changed. */
+export class Exchange implements NetworkHandlers, EngineOutlet {
+  /** Last report of each connected peer. */
+  readonly peers: PeerProgress = new Map();
+  private readonly parts: ExchangeComponents;
+  private readonly relay: VoteRelay;
+  private readonly fetcher: BlockFetcher;
+  private readonly filling = new Set<string>();
+
+  constructor(components: ExchangeComponents) {
+    this.parts = components;
+    const { clock, consensus } = components;
+    this.relay = new VoteRelay({
+      consensus,
+      clock,
+      peers: this.peers,
+      outlet: {
+        sendVotes: (peer, votes) => void components.network.send(peer, { kind: 'votes', votes }),
+        sendProposal: (peer, round) => this.sendProposal(peer, round),
+        announceProgress: () => this.announce(),
+      },
+    });
+    this.fetcher = new BlockFetcher({
+      clock,
+      fetchBody: (peer, height, blockId) => this.fetchBody(peer, height, blockId),
+      candidates: (_round, blockId) => this.peersWithBlock(blockId),
+    });
+  }
+
+  start(): void {
+    this.relay.start();
+  }
+
+  stop(): void {
+    this.relay.stop();
+    this.fetcher.stop();
+  }
+
+  // What the engine sends.
+
+  publish(message: SignedMessage, body: Body | undefined): void {
+    const { network, own } = this.parts;
+    if (message.kind === 'vote') {
+      network.broadcast({ kind: 'votes', votes: [message.vote] });
+      return;
+    }
+    const block = body === undefined ? undefined : compactBlock(body, (hash) => own.mayBeUnknown(hash));
+    network.broadcast({ kind: 'proposal', proposal: message.proposal, block });
+  }
+
+  requestBody(height: number, round: number, blockId: BlockId): void {
+    const graceMs = this.filling.has(blockIdKey(blockId)) ? FILLING_GRACE_MS : MISSING_BODY_GRACE_MS;
+    this.fetcher.want(height, round, blockId, graceMs);
+  }
+
+  progress(): void {
+    this.relay.changed();
+  }
+
+  heightStarted(height: number): void {
+    this.filling.clear();
+    this.fetcher.heightStarted(height);
+    this.relay.heightStarted();
+    this.parts.onHeights();
+  }
+
+  // What peers send.
+
+  peerConnected(peer: PeerInfo): void {
+    this.parts.network.send(peer.id, this.roundStepMessage());
+  }
+
+  peerDisconnected(peer: PeerId): void {
+    this.peers.delete(peer);
+    this.relay.forget(peer);
+    this.parts.onPeerGone(peer);
+  }
+
+  proposal(peer: PeerId, { proposal, block }: ProposalMessage): void {
+    const { consensus, verifier, network, engine } = this.parts;
+    const known = consensus.proposal(proposal.round);
+    const isKnown = proposal.height === consensus.height && known !== undefined;
+    if (!isKnown) {
+      const verdict = verifier.proposal(proposal);
+      if (verdict === 'invalid') network.report(peer, 'bad_proposal_signature');
+      if (verdict !== 'valid') return;
+    } else if (!equalBlockIds(known.blockId, proposal.blockId)) return;
+    // The proposal first: a body that nothing asks for yet is not kept.
+    if (!isKnown) engine.submit({ kind: 'proposal', proposal });
+    if (block !== undefined && block.header.height === proposal.height) this.fill(peer, proposal, block);
+  }
+
+  votes(peer: PeerId, { votes }: VotesMessage): void {
+    for (const vote of votes) this.vote(peer, vote);
+  }
+
+  roundStep(peer: PeerId, message: RoundStepMessage): void {
+    this.peers.set(peer, message);
+    this.parts.onHeights();
+  }
+
+  peerClaim(peer: PeerId, { height, round, type, blockId }: PeerClaimMessage): void {
+    if (height !== this.parts.consensus.height) return;
+    this.parts.engine.submit({ kind: 'peerClaim', peer, height, round, type, blockId });
+  }
+
+  txs(_peer: PeerId, txs: readonly Uint8Array[]): Promise<GossipVerdict> {
+    return this.parts.admitTxs(txs);
+  }
+
+  /** Evidence is detected and stored by each node for itself so far: nothing is taken from peers. */
+  evidence(): GossipVerdict {
+    return 'ignore';
+  }
+
+  async getBlocks(_peer: PeerId, { from, count, maxBytes }: GetBlocks): Promise<BlocksAnswer> {
+    const { archive } = this.parts;
+    const blocks: { block: Uint8Array; commit: Commit }[] = [];
+    let bytes = 0;
+    const end = Math.min(from + Math.min(count, MAX_BLOCKS_PER_ANSWER) - 1, archive.head());
+    for (let height = from; height <= end; height++) {
+      const [block, commit] = await Promise.all([archive.blockBytes(height), archive.commit(height)]);
+      if (block === undefined || commit === undefined) break;
+      bytes += block.length;
+      if (blocks.length > 0 && bytes > maxBytes) break;
+      blocks.push({ block, commit });
+    }
+    return { blocks };
+  }
+
+  async getTxs(_peer: PeerId, { blockId, height, indexes }: GetTxs): Promise<TxsAnswer> {
+    const block = this.parts.engine.body(blockId)?.block ?? (await this.decidedBlock(blockId, height));
+    return { txs: indexes.map((index) => block?.txs[index]) };
+  }
+
+  async getBlockById(_peer: PeerId, { blockId, height }: GetBlockById): Promise<BlockAnswer> {
+    const body = this.parts.engine.body(blockId);
+    return { block: body?.bytes ?? (await this.decidedBytes(blockId, height)) };
+  }
+
+  async getStatus(): Promise<StatusAnswer> {
+    const { archive } = this.parts;
+    return { headHeight: archive.head(), baseHeight: archive.base(), headBlockId: archive.headBlockId() };
+  }
+
+  private vote(peer: PeerId, vote: Vote): void {
+    const { engine, verifier, network } = this.parts;
+    if (this.hasVote(vote)) return;
+    const verdict = verifier.vote(vote);
+    if (verdict === 'valid') engine.submit({ kind: 'vote', vote });
+    // Of a height whose validators I know, only its author or somebody who does not verify sends this.
+    else if (verdict === 'invalid') network.report(peer, 'bad_vote_signature');
+  }
+
+  private hasVote(vote: Vote): boolean {
+    const { height, round, type, validatorIndex, blockId } = vote;
+    const held = this.parts.consensus.votes(height, round, type);
+    return held.some((other) => other.validatorIndex === validatorIndex && equalBlockIds(other.blockId, blockId));
+  }
+
+  private fill(peer: PeerId, proposal: Proposal, compact: CompactBlock): void {
+    const { engine, network } = this.parts;
+    const key = blockIdKey(proposal.blockId);
+    if (engine.body(proposal.blockId) !== undefined || this.filling.has(key)) return;
+    this.filling.add(key);
+    this.fillFrom(peer, proposal, compact)
+      .catch((error: unknown) => {
+        if (!(error instanceof BizraError)) throw error;
+        // The peer went away or answered badly (and was punished for it): the fetcher asks others for the whole.
+      })
+      .catch(() => network.report(peer, 'own_failure'))
+      .finally(() => this.filling.delete(key));
+  }
+
+  private async fillFrom(peer: PeerId, { blockId, height }: Proposal, compact: CompactBlock): Promise<void> {
+    const { engine, network, pendingTx } = this.parts;
+    const filling = new BlockFilling(compact, pendingTx);
+    const missing = filling.missing();
+    if (missing.length > 0) {
+      const request = { kind: 'getTxs', blockId, height, indexes: missing } as const;
+      const { txs } = await network.request(peer, request, FETCH_TIMEOUT_MS);
+      for (const [at, index] of missing.entries()) filling.offer(index, txs[at]);
+      if (filling.missing().length > 0) return;
+    }
+    const body = filling.body();
+    if (!equalBlockIds(body.blockId, blockId)) {
+      network.report(peer, 'invalid_block');
+      return;
+    }
+    this.fetcher.arrived(blockId);
+    engine.submitBody(body);
+  }
+
+  private async fetchBody(peer: PeerId, height: number, blockId: BlockId): Promise<boolean> {
+    const { engine, network } = this.parts;
+    try {
+      const { block } = await network.request(peer, { kind: 'getBlockById', blockId, height }, FETCH_TIMEOUT_MS);
+      if (block === undefined) return false;
+      const body = makeBody(decodeBlock(block));
+      if (!equalBlockIds(body.blockId, blockId)) {
+        network.report(peer, 'wrong_answer');
+        return false;
+      }
+      engine.submitBody(body);
+      return true;
+    } catch (error) {
+      if (!(error instanceof BizraError)) throw error;
+      return false;
+    }
+  }
+
+  /** Those who say that they have it first, then everybody. */
+  private peersWithBlock(blockId: BlockId): PeerId[] {
+    const having: PeerId[] = [];
+    const others: PeerId[] = [];
+    for (const [peer, { hasBlocks }] of this.peers) {
+      (hasBlocks.some((held) => equalBlockIds(held, blockId)) ? having : others).push(peer);
+    }
+    return having.length > 0 ? having : others;
+  }
+
+  private async decidedBytes(blockId: BlockId, height: number): Promise<Uint8Array | undefined> {
+    const { archive } = this.parts;
+    const decided = await archive.blockId(height);
+    if (decided === undefined || !equalBlockIds(decided, blockId)) return undefined;
+    return archive.blockBytes(height);
+  }
+
+  private async decidedBlock(blockId: BlockId, height: number) {
+    const bytes = await this.decidedBytes(blockId, height);
+    return bytes === undefined ? undefined : decodeBlock(bytes);
+  }
+
+  private sendProposal(peer: PeerId, round: number): void {
+    const { consensus, engine, network, own } = this.parts;
+    const proposal = consensus.proposal(round);
+    if (proposal === undefined) return;
+    const body = engine.body(proposal.blockId);
+    const block = body === undefined ? undefined : compactBlock(body, (hash) => own.mayBeUnknown(hash));
+    network.send(peer, { kind: 'proposal', proposal, block });
+  }
+
+  private announce(): void {
+    this.parts.network.broadcast(this.roundStepMessage());
+  }
+
+  private roundStepMessage(): RoundStepMessage {
+    const { consensus, engine, archive } = this.parts;
+    const { height, lastCommitRound } = consensus;
+    const lastBitmap =
+      lastCommitRound === undefined ? undefined : consensus.voteBitmap(height - 1, lastCommitRound, PRECOMMIT);
+    return {
+      kind: 'roundStep',
+      height,
+      round: Math.max(consensus.round, 0),
+      step: consensus.step,
+      hasProposal: consensus.proposal(Math.max(consensus.round, 0)) !== undefined,
+      hasBlocks: engine.bodyIds(),
+      votes: consensus.voteRounds().flatMap((round) =>
+        ([PREVOTE, PRECOMMIT] as const).flatMap((type) => {
+          const bitmap = consensus.voteBitmap(height, round, type);
+          return bitmap === undefined ? [] : [{ round, type, bitmap }];
+        }),
+      ),
+      lastCommit:
+        lastCommitRound === undefined || lastBitmap === undefined
+          ? undefined
+          : { round: lastCommitRound, bitmap: lastBitmap },
+      headHeight: archive.head(),
+      baseHeight: archive.base(),
+    };
+  }
+}

@@ -1,0 +1,154 @@
+import type { Consensus } from '#consensus/consensus.ts';
+import type { Effect } from '#consensus/effect.ts';
+import type { HeightContext, TimeoutStep } from '#consensus/input.ts';
+import { blockIdKey } from '#types/block-id.ts';
+import { type Body, makeBody } from './body.ts';
+import { decodeWalRecord, type LoggedInput } from './wal-record.ts';
+
+/** Steps of the signer's record, in the order in which a round signs (wire-formats 3.6). */
+const SIGNER_STEP = { proposal: 1, prevote: 2, precommit: 3 } as const;
+
+export interface LastSigned {
+  readonly height: number;
+  readonly round: number;
+  readonly step: number;
+}
+
+export interface RecoveredHeight {
+  /** False when the log holds nothing of this height: it is to be started. */
+  readonly started: boolean;
+  readonly bodies: readonly Body[];
+  /** What the core asked for and the log does not answer. */
+  readonly effects: readonly Effect[];
+  /** The signer has signed something at this height that the log does not lead to. */
+  readonly signerAhead: boolean;
+}
+
+/**
+ * Feeds the log of an unfinished height to the core again. The core is deterministic, so it stands where it stood;
+ * whatever it signed it asks for again with the same bytes.
+ */
+export function recoverHeight(
+  consensus: Consensus,
+  context: HeightContext,
+  records: readonly Uint8Array[],
+  lastSigned: LastSigned | undefined,
+): RecoveredHeight {
+  const inputs = inputsOfHeight(records, context.height);
+  const signedAtHeight = lastSigned?.height === context.height ? lastSigned : undefined;
+  if (inputs === undefined) {
+    return { started: false, bodies: [], effects: [], signerAhead: signedAtHeight !== undefined };
+  }
+  const bodies = new Map<string, Body>();
+  const open = new OpenEffects();
+  for (const input of inputs) {
+    if (input.kind === 'block' || input.kind === 'blockBuilt') {
+      bodies.set(blockIdKey(input.blockId), makeBody(input.block));
+    }
+    open.answer(input);
+    const effects = consensus.handle(
+      input.kind === 'newHeight' ? { kind: 'newHeight', now: input.now, context } : input,
+    );
+    for (const effect of effects) open.add(effect);
+  }
+  return {
+    started: true,
+    bodies: [...bodies.values()],
+    effects: open.list(),
+    signerAhead: signedAtHeight !== undefined && !open.asked(signedAtHeight),
+  };
+}
+
+/** Records from the last start of `height` on, or undefined when the log never reached it. */
+function inputsOfHeight(records: readonly Uint8Array[], height: number): LoggedInput[] | undefined {
+  const inputs = records.map(decodeWalRecord);
+  const start = inputs.findLastIndex((input) => input.kind === 'newHeight' && input.height === height);
+  return start < 0 ? undefined : inputs.slice(start);
+}
+
+/** Effects that are still waiting for their answer, and every signature that was ever asked for. */
+class OpenEffects {
+  private readonly waiting = new Map<string, Effect>();
+  private readonly signatures = new Set<string>();
+
+  add(effect: Effect): void {
+    switch (effect.kind) {
+      case 'sign': {
+        const { height, round } = effect.message.kind === 'vote' ? effect.message.vote : effect.message.proposal;
+        const type = effect.message.kind === 'vote' ? effect.message.vote.type : 'proposal';
+        this.signatures.add(`${height}/${round}/${signerStep(type)}`);
+        this.waiting.set(`sign/${round}/${type}`, effect);
+        return;
+      }
+      case 'schedule':
+        this.waiting.set(timerKey(effect.step), effect);
+        return;
+      case 'buildBlock':
+        this.waiting.set(`build/${effect.round}`, effect);
+        return;
+      case 'requestBlock':
+        this.waiting.set(`request/${blockIdKey(effect.blockId)}`, effect);
+        return;
+      case 'validate':
+        this.waiting.set(`validate/${blockIdKey(effect.blockId)}`, effect);
+        return;
+      case 'commit':
+        this.waiting.set('commit', effect);
+        return;
+      case 'evidence':
+        this.waiting.set(`evidence/${this.waiting.size}`, effect);
+        return;
+      // Peers report what they lack, so nothing is published twice; execution is speculative and starts anew.
+      case 'publish':
+      case 'execute':
+      case 'progress':
+      // What was redelivered follows in the log as inputs of its own.
+      case 'redeliver':
+        return;
+    }
+  }
+
+  answer(input: LoggedInput): void {
+    switch (input.kind) {
+      case 'signed':
+        if (input.message.kind === 'vote')
+          this.waiting.delete(`sign/${input.message.vote.round}/${input.message.vote.type}`);
+        else this.waiting.delete(`sign/${input.message.proposal.round}/proposal`);
+        return;
+      case 'signRefused':
+        this.waiting.delete(`sign/${input.round}/${input.type}`);
+        return;
+      case 'timeout':
+        this.waiting.delete(timerKey(input.step));
+        return;
+      case 'blockBuilt':
+        this.waiting.delete(`build/${input.round}`);
+        return;
+      case 'block':
+        this.waiting.delete(`request/${blockIdKey(input.blockId)}`);
+        return;
+      case 'blockValidity':
+        this.waiting.delete(`validate/${blockIdKey(input.blockId)}`);
+        return;
+      default:
+        return;
+    }
+  }
+
+  list(): Effect[] {
+    return [...this.waiting.values()];
+  }
+
+  asked({ height, round, step }: LastSigned): boolean {
+    return this.signatures.has(`${height}/${round}/${step}`);
+  }
+}
+
+function timerKey(step: TimeoutStep): string {
+  return `timer/${step}`;
+}
+
+function signerStep(type: 1 | 2 | 'proposal'): number {
+  if (type === 'proposal') return SIGNER_STEP.proposal;
+  return type === 1 ? SIGNER_STEP.prevote : SIGNER_STEP.precommit;
+}

@@ -1,0 +1,171 @@
+import type { Consensus } from '#consensus/consensus.ts';
+import { hasBit } from '#consensus/vote-set.ts';
+import type { RoundStepMessage } from '#network/messages.ts';
+import type { Clock, Timer } from '#ports/clock.ts';
+import type { PeerId } from '#ports/transport.ts';
+import { equalBlockIds } from '#types/block-id.ts';
+import { PRECOMMIT, PREVOTE, type Vote } from '#types/vote.ts';
+
+/** A vote this young may still be on its way to the peer from its author: sending it would be the second copy. */
+const GRACE_MS = 25;
+/** A proposal is large, so the author gets longer. */
+const PROPOSAL_GRACE_MS = 100;
+/** Waiting after a resend, doubled each time up to the cap: a slow link must not be filled with copies. */
+const RESEND_MIN_MS = 100;
+const RESEND_MAX_MS = 2_000;
+/** Looking for gaps, when nothing else prompts it. */
+const SWEEP_MS = 50;
+/** Resends to one peer in one sweep: a budget against peers that claim to lack everything. */
+const RESENDS_PER_SWEEP = 128;
+/** Progress is told on change, but no more often than this, and at least once a second. */
+const ANNOUNCE_MIN_MS = 5;
+const ANNOUNCE_MAX_MS = 1_000;
+
+/** What each peer said of itself, last: the only thing that it is believed to have. Forgotten with its connection. */
+export type PeerProgress = Map<PeerId, RoundStepMessage>;
+
+export interface RelayOutlet {
+  sendVotes(peer: PeerId, votes: readonly Vote[]): void;
+  /** Sends the proposal and compact block of a round of the current height, if this node has both. */
+  sendProposal(peer: PeerId, round: number): void;
+  announceProgress(): void;
+}
+
+interface Resend {
+  nextMs: number;
+  delayMs: number;
+}
+
+/**
+ * A lost message must not stall the chain: peers report which votes they hold, and whoever has one that a peer lacks
+ * sends it. So votes also cross a network that is no full mesh.
+ */
+export class VoteRelay {
+  private readonly consensus: Consensus;
+  private readonly clock: Clock;
+  private readonly peers: PeerProgress;
+  private readonly outlet: RelayOutlet;
+  /** When each vote or proposal of this height was first seen here. */
+  private seenMs = new Map<string, number>();
+  private resends = new Map<PeerId, Map<string, Resend>>();
+  private sweepTimer: Timer | undefined;
+  private announceTimer: Timer | undefined;
+  private announcedMs = Number.NEGATIVE_INFINITY;
+  private stopped = false;
+
+  constructor(components: { consensus: Consensus; clock: Clock; peers: PeerProgress; outlet: RelayOutlet }) {
+    this.consensus = components.consensus;
+    this.clock = components.clock;
+    this.peers = components.peers;
+    this.outlet = components.outlet;
+  }
+
+  start(): void {
+    this.sweepLater();
+    this.announceLater(0);
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.sweepTimer?.cancel();
+    this.announceTimer?.cancel();
+  }
+
+  heightStarted(): void {
+    this.seenMs = new Map();
+    this.resends = new Map();
+    this.changed();
+  }
+
+  forget(peer: PeerId): void {
+    this.resends.delete(peer);
+  }
+
+  /** Height, round, step or votes changed: peers hear of it soon. */
+  changed(): void {
+    const sinceMs = this.clock.monotonicMs() - this.announcedMs;
+    this.announceLater(Math.max(0, ANNOUNCE_MIN_MS - sinceMs));
+  }
+
+  private announceLater(delayMs: number): void {
+    if (this.stopped) return;
+    this.announceTimer?.cancel();
+    this.announceTimer = this.clock.setTimer(delayMs, () => {
+      this.announcedMs = this.clock.monotonicMs();
+      this.outlet.announceProgress();
+      this.announceLater(ANNOUNCE_MAX_MS);
+    });
+  }
+
+  private sweepLater(): void {
+    if (this.stopped) return;
+    this.sweepTimer = this.clock.setTimer(SWEEP_MS, () => {
+      for (const [peer, progress] of this.peers.entries()) this.repair(peer, progress);
+      this.sweepLater();
+    });
+  }
+
+  /** Sends what the peer lacks of the height that both work on. A peer at another height syncs by blocks. */
+  private repair(peer: PeerId, progress: RoundStepMessage): void {
+    const { consensus } = this;
+    if (progress.height !== consensus.height) return;
+    const nowMs = this.clock.monotonicMs();
+    const votes: Vote[] = [];
+    for (const { vote, held } of this.gaps(progress)) {
+      if (votes.length >= RESENDS_PER_SWEEP) break;
+      if (held !== undefined && hasBit(held, vote.validatorIndex)) continue;
+      const key = `${vote.height}/${vote.round}/${vote.type}/${vote.validatorIndex}`;
+      if (this.isDue(peer, key, GRACE_MS, nowMs)) votes.push(vote);
+    }
+    if (votes.length > 0) this.outlet.sendVotes(peer, votes);
+    this.repairProposal(peer, progress, nowMs);
+  }
+
+  /** Every vote that I hold of this height and of the last commit, with the peer's bitmap of its place. */
+  private *gaps(progress: RoundStepMessage): Generator<{ vote: Vote; held: Uint8Array | undefined }> {
+    const { consensus } = this;
+    for (const round of consensus.voteRounds()) {
+      for (const type of [PREVOTE, PRECOMMIT] as const) {
+        const held = progress.votes.find((entry) => entry.round === round && entry.type === type)?.bitmap;
+        for (const vote of consensus.votes(consensus.height, round, type)) yield { vote, held };
+      }
+    }
+    const { lastCommitRound } = consensus;
+    if (lastCommitRound === undefined || progress.lastCommit?.round !== lastCommitRound) return;
+    const held = progress.lastCommit.bitmap;
+    for (const vote of consensus.votes(consensus.height - 1, lastCommitRound, PRECOMMIT)) yield { vote, held };
+  }
+
+  private repairProposal(peer: PeerId, progress: RoundStepMessage, nowMs: number): void {
+    const { round } = progress;
+    const proposal = this.consensus.proposal(round);
+    if (proposal === undefined) return;
+    const hasBlock = progress.hasBlocks.some((blockId) => equalBlockIds(blockId, proposal.blockId));
+    if (progress.hasProposal && hasBlock) return;
+    const key = `proposal/${round}`;
+    if (this.isDue(peer, key, PROPOSAL_GRACE_MS, nowMs)) this.outlet.sendProposal(peer, round);
+  }
+
+  private isDue(peer: PeerId, key: string, graceMs: number, nowMs: number): boolean {
+    let seen = this.seenMs.get(key);
+    if (seen === undefined) {
+      seen = nowMs;
+      this.seenMs.set(key, seen);
+    }
+    if (nowMs - seen < graceMs) return false;
+    let ofPeer = this.resends.get(peer);
+    if (ofPeer === undefined) {
+      ofPeer = new Map();
+      this.resends.set(peer, ofPeer);
+    }
+    const resend = ofPeer.get(key);
+    if (resend === undefined) {
+      ofPeer.set(key, { nextMs: nowMs + RESEND_MIN_MS, delayMs: RESEND_MIN_MS });
+      return true;
+    }
+    if (resend.nextMs > nowMs) return false;
+    resend.delayMs = Math.min(resend.delayMs * 2, RESEND_MAX_MS);
+    resend.nextMs = nowMs + resend.delayMs;
+    return true;
+  }
+}

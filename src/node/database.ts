@@ -1,0 +1,61 @@
+import { Ledger } from '#app/ledger.ts';
+import { STORES } from '#app/modules.ts';
+import { InlineVerifier } from '#crypto/verifier.ts';
+import { type ChainState, genesisChainState } from '#engine/chain-state.ts';
+import { readChainState, writeChainState } from '#engine/chain-store.ts';
+import type { KeyValue } from '#ports/key-value.ts';
+import { State, type StateOptions } from '#state/state.ts';
+import type { BlockStore } from '#storage/block-store.ts';
+import type { Genesis } from '#types/genesis.ts';
+import { assert } from '#util/assert.ts';
+import { equalBytes, toHex } from '#util/bytes.ts';
+import { BizraError } from '#util/errors.ts';
+
+/** What a database holds that belongs to a chain. */
+export interface OpenedChain {
+  readonly state: State;
+  readonly chainState: ChainState;
+}
+
+/** Writes the state after genesis, in one synced batch, to an empty database. */
+export async function initializeChain(kv: KeyValue, genesis: Genesis, blockStore: BlockStore): Promise<void> {
+  const { changes, validators } = genesisLedger(genesis).initGenesis(genesis);
+  await State.initialize(kv, STORES, changes, genesis.initialHeight - 1, {
+    alsoWrite: (batch, appHash) => {
+      const chainState = genesisChainState(genesis, validators, appHash);
+      writeChainState(batch, chainState);
+      blockStore.putGenesis(batch, genesis.initialHeight, chainState.validators, chainState.params);
+    },
+  });
+}
+
+/** A chain's database belongs to its genesis document. Throws BizraError `wrong_genesis`, or what `State.open` throws. */
+export async function openChain(kv: KeyValue, genesis: Genesis, options: StateOptions): Promise<OpenedChain> {
+  const chainState = readChainState(kv);
+  if (chainState === undefined) {
+    throw new BizraError(
+      'chain_missing',
+      'the database holds no chain: remove the data directory to start from genesis',
+    );
+  }
+  if (!equalBytes(chainState.genesisHash, genesis.hash)) {
+    throw new BizraError(
+      'wrong_genesis',
+      `the database belongs to chain ${chainState.chainId} with another genesis file (hash ${toHex(chainState.genesisHash)}, ` +
+        `not ${toHex(genesis.hash)}): put the right genesis.json back, or use another home`,
+    );
+  }
+  const state = await State.open(kv, options);
+  assert(state.height === chainState.height, 'state and chain are written in one batch');
+  if (!equalBytes(state.appHash, chainState.appHash)) {
+    throw new BizraError('damaged', 'the state root differs from the chain record: restore a backup or sync again');
+  }
+  return { state, chainState };
+}
+
+/** Genesis reads no state, so its ledger stands on none. */
+function genesisLedger(genesis: Genesis): Ledger {
+  const state = { height: genesis.initialHeight - 1, get: () => undefined };
+  const { bech32Prefix, baseDenom } = genesis.chain;
+  return new Ledger({ verifier: new InlineVerifier(), state }, { chainId: genesis.chainId, bech32Prefix, baseDenom });
+}

@@ -1,0 +1,54 @@
+/**
+ * The settings that the node reads, as `config/` checks and freezes them: plain data, so that a whole node can be
+ * composed by the simulator without files. Units are in the names; defaults stand in `config/defaults.ts`.
+ */
+export interface NodeSettings {
+  readonly moniker: string;
+  readonly logLevel: string;
+  readonly logFormat: string;
+  readonly p2p: {
+    readonly laddr: string;
+    readonly externalAddress: string;
+    readonly persistentPeers: readonly string[];
+    readonly bootstrapPeers: readonly string[];
+    readonly maxNumInboundPeers: number;
+    readonly maxNumOutboundPeers: number;
+    readonly dht: boolean;
+  };
+  readonly rpc: {
+    readonly laddr: string;
+    readonly corsAllowedOrigins: readonly string[];
+    readonly allowedHosts: readonly string[];
+    readonly maxOpenConnections: number;
+    readonly maxSubscriptionClients: number;
+    readonly maxSubscriptionsPerClient: number;
+    readonly maxRequestBatchSize: number;
+    readonly maxBodyBytes: number;
+    readonly timeoutBroadcastTxCommitMs: number;
+  };
+  readonly mempool: {
+    readonly size: number;
+    readonly maxTxsBytes: number;
+    readonly maxTxBytes: number;
+    readonly cacheSize: number;
+    readonly ttlNumBlocks: number;
+    readonly minGasPrices: string;
+  };
+  readonly consensus: {
+    readonly timeoutProposeMs: number;
+    readonly timeoutProposeDeltaMs: number;
+    readonly timeoutProposeMaxMs: number;
+    readonly timeoutPrevoteMs: number;
+    readonly timeoutPrevoteDeltaMs: number;
+    readonly timeoutPrecommitMs: number;
+    readonly timeoutPrecommitDeltaMs: number;
+    readonly timeoutVoteMaxMs: number;
+  };
+  readonly storage: {
+    readonly undoHeights: number;
+    readonly retainBlocks: number;
+    readonly maxOpenFiles: number;
+    readonly cacheBytes: number;
+  };
+  readonly crypto: { readonly verifierWorkers: number };
+}

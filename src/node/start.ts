@@ -1,0 +1,221 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { assertNativeCrypto } from '#crypto/native.ts';
+import { InlineVerifier, type Verifier } from '#crypto/verifier.ts';
+import { WorkerVerifier } from '#crypto/worker-verifier.ts';
+import { Libp2pTransport } from '#network/libp2p/libp2p-transport.ts';
+import { type NodeKey, nodeKeyFromBytes, parseNodeKeyFile } from '#network/libp2p/node-key.ts';
+import type { KeyValue } from '#ports/key-value.ts';
+import { RpcServer } from '#rpc/server.ts';
+import { FileSigner } from '#signer/signer.ts';
+import { BlockStore } from '#storage/block-store.ts';
+import { openLevel } from '#storage/level.ts';
+import { NodeFiles } from '#storage/node-files.ts';
+import { Wal } from '#storage/wal.ts';
+import { parseLogLevels } from '#telemetry/log-levels.ts';
+import { createLogger, type Logger } from '#telemetry/logger.ts';
+import { type Genesis, parseGenesis } from '#types/genesis.ts';
+import { formatTime } from '#types/time.ts';
+import { BizraError } from '#util/errors.ts';
+import { parseTcpAddress, toMultiaddr } from './addresses.ts';
+import { initializeChain } from './database.ts';
+import { DaemonDescription } from './description.ts';
+import { ensureDatabase } from './fresh-database.ts';
+import { Node } from './node.ts';
+import { RealClock } from './real-clock.ts';
+import { RealRandom } from './real-random.ts';
+import { NodeRpcApi } from './rpc-api.ts';
+import type { NodeSettings } from './settings.ts';
+
+/** The files of a home that the daemon uses. */
+export interface NodePaths {
+  readonly genesisFile: string;
+  readonly nodeKeyFile: string;
+  readonly privValidatorKeyFile: string;
+  readonly privValidatorStateFile: string;
+  readonly dataDirectory: string;
+}
+
+export interface ReadyInfo {
+  /** `http://host:port`. */
+  readonly rpc: string;
+  /** Multiaddrs with the peer id. */
+  readonly p2p: readonly string[];
+  readonly pid: number;
+}
+
+export interface StartOptions {
+  readonly settings: NodeSettings;
+  readonly paths: NodePaths;
+  /** Aborted: stop cleanly. */
+  readonly signal: AbortSignal;
+  readonly onReady?: (info: ReadyInfo) => void;
+}
+
+/**
+ * Runs the daemon until the signal aborts; then resolves once everything is closed. Rejects with what made starting
+ * impossible, or with the fault that ended it: nothing is signed after that.
+ */
+export async function startNode({ settings, paths, signal, onReady }: StartOptions): Promise<void> {
+  assertNativeCrypto();
+  const daemon = await Daemon.open(settings, paths);
+  try {
+    onReady?.(await daemon.start());
+    await daemon.ended(signal);
+  } finally {
+    await daemon.stop();
+  }
+}
+
+class Daemon {
+  private readonly node: Node;
+  private readonly server: RpcServer;
+  private readonly transport: Libp2pTransport;
+  private readonly verifier: Verifier;
+  private readonly fatal: Promise<never>;
+
+  private constructor(parts: {
+    node: Node;
+    server: RpcServer;
+    transport: Libp2pTransport;
+    verifier: Verifier;
+    fatal: Promise<never>;
+  }) {
+    this.node = parts.node;
+    this.server = parts.server;
+    this.transport = parts.transport;
+    this.verifier = parts.verifier;
+    this.fatal = parts.fatal;
+  }
+
+  static async open(settings: NodeSettings, paths: NodePaths): Promise<Daemon> {
+    const clock = new RealClock();
+    const logger = makeLogger(settings, () => formatTime(clock.now()));
+    const genesis = await readGenesis(paths.genesisFile);
+    const key = await readNodeKey(paths.nodeKeyFile);
+    const files = new NodeFiles();
+    const signer = await FileSigner.open(files, paths.privValidatorKeyFile, paths.privValidatorStateFile);
+    const kv = await openDatabase(join(paths.dataDirectory, 'chain.db'), genesis, settings);
+    const wal = await Wal.open(files, join(paths.dataDirectory, 'wal'));
+    reportWal(wal, logger);
+    const fatal = Promise.withResolvers<never>();
+    fatal.promise.catch(() => {});
+    const verifier = makeVerifier(settings);
+    const transport = makeTransport(settings, genesis, key, join(paths.dataDirectory, 'addresses.json'), logger);
+    const random = new RealRandom();
+    const onFatal = (error: unknown): void => fatal.reject(error);
+    const node = await Node.open(
+      { clock, random, kv, wal, transport, verifier, logger, signer, onFatal },
+      genesis,
+      settings,
+    );
+    const validator = { address: signer.address, pubKey: signer.publicKey };
+    const description = new DaemonDescription({ node, transport, key, settings }, validator);
+    const server = makeServer(settings, new NodeRpcApi(node, description), logger);
+    return new Daemon({ node, server, transport, verifier, fatal: fatal.promise });
+  }
+
+  async start(): Promise<ReadyInfo> {
+    await this.server.start();
+    await this.node.start();
+    return { rpc: this.server.url, p2p: this.transport.addresses(), pid: process.pid };
+  }
+
+  /** Resolves when the signal aborts, rejects with a fatal error. */
+  async ended(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const aborted = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([aborted, this.fatal]);
+  }
+
+  async stop(): Promise<void> {
+    await this.server.stop();
+    await this.node.stop();
+    if (this.verifier instanceof WorkerVerifier) await this.verifier.close();
+  }
+}
+
+function makeLogger(settings: NodeSettings, timestamp: () => string): Logger {
+  const sink = (line: string): void => void process.stderr.write(`${line}\n`);
+  const format = settings.logFormat === 'json' ? 'json' : 'text';
+  return createLogger({ sink, timestamp }, { format, levels: parseLogLevels(settings.logLevel) }, 'node');
+}
+
+function reportWal(wal: Wal, logger: Logger): void {
+  if (wal.tornBytes > 0)
+    logger.warn('the consensus log ended in an unfinished record, which was cut', { bytes: wal.tornBytes });
+  if (wal.damage !== undefined)
+    logger.error('the consensus log is damaged', { offset: wal.damage.offset, size: wal.damage.size });
+}
+
+function makeVerifier({ crypto }: NodeSettings): Verifier {
+  return crypto.verifierWorkers === 0 ? new InlineVerifier() : new WorkerVerifier({ threads: crypto.verifierWorkers });
+}
+
+function makeTransport(
+  { p2p }: NodeSettings,
+  genesis: Genesis,
+  key: NodeKey,
+  addressBookPath: string,
+  logger: Logger,
+): Libp2pTransport {
+  const log = logger.child('p2p');
+  return new Libp2pTransport({
+    key,
+    listen: [toMultiaddr(p2p.laddr)],
+    ...(p2p.externalAddress === '' ? {} : { announce: [toMultiaddr(p2p.externalAddress)] }),
+    persistentPeers: p2p.persistentPeers,
+    bootstrapPeers: p2p.bootstrapPeers,
+    chainId: genesis.chainId,
+    genesisHash: genesis.hash,
+    dht: p2p.dht,
+    addressBookPath,
+    maxBlockBytes: genesis.consensusParams.block.maxBytes,
+    maxInboundPeers: p2p.maxNumInboundPeers,
+    maxOutboundPeers: p2p.maxNumOutboundPeers,
+    observe: ({ kind, peer, detail, error }) =>
+      log.debug(kind, { peer, detail, reason: error === undefined ? undefined : String(error) }),
+  });
+}
+
+function makeServer({ rpc }: NodeSettings, node: NodeRpcApi, logger: Logger): RpcServer {
+  const { laddr, ...limits } = rpc;
+  const address = parseTcpAddress(laddr);
+  if (address === undefined) throw new BizraError('config_invalid', `rpc.laddr = ${laddr}: expected tcp://HOST:PORT`);
+  const log = logger.child('rpc');
+  const onFailure = (method: string, error: unknown): void =>
+    log.error('a request failed', { method, reason: error instanceof Error ? error : String(error) });
+  return new RpcServer({ node, onFailure }, { ...limits, ...address });
+}
+
+async function readGenesis(path: string): Promise<Genesis> {
+  try {
+    return parseGenesis(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw namedError(error, path, 'genesis_invalid');
+  }
+}
+
+async function readNodeKey(path: string): Promise<NodeKey> {
+  try {
+    return nodeKeyFromBytes(parseNodeKeyFile(await readFile(path, 'utf8')));
+  } catch (error) {
+    throw namedError(error, path, 'node_key_invalid');
+  }
+}
+
+/** The same fault with the file's name in front. */
+function namedError(error: unknown, path: string, code: string): unknown {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+    return new BizraError('config_invalid', `${path}: there is no such file; make a home with: bizra-node init`);
+  }
+  return error instanceof BizraError ? new BizraError(code, `${path}: ${error.message}`, { cause: error }) : error;
+}
+
+async function openDatabase(path: string, genesis: Genesis, { storage }: NodeSettings): Promise<KeyValue> {
+  const open = (at: string): Promise<KeyValue> => openLevel(at, { cacheBytes: storage.cacheBytes });
+  await ensureDatabase(path, open, async (kv) => initializeChain(kv, genesis, await BlockStore.open(kv)));
+  return open(path);
+}

@@ -1,0 +1,80 @@
+import type { Verifier } from '#crypto/verifier.ts';
+import { type Body, makeBody } from '#engine/body.ts';
+import type { Chain } from '#engine/chain.ts';
+import type { Engine } from '#engine/engine.ts';
+import type { Exchange } from '#engine/exchange.ts';
+import type { Network } from '#network/network.ts';
+import type { PeerId } from '#ports/transport.ts';
+import type { FetchedBlock, SyncChain, SyncPeers } from '#sync/block-sync.ts';
+import { decodeBlock } from '#types/block.ts';
+import { equalBlockIds } from '#types/block-id.ts';
+import type { Commit } from '#types/commit.ts';
+import { verifyCommit } from '#types/commit-verification.ts';
+import { BizraError } from '#util/errors.ts';
+
+/** A fetched block, encoded and identified once. */
+export interface FetchedBody extends FetchedBlock {
+  readonly body: Body;
+  readonly commit: Commit;
+}
+
+/** Block sync's view of the chain: verify against the validators of the next height, apply through consensus. */
+export class EngineSyncChain implements SyncChain<FetchedBody> {
+  private readonly chain: Chain;
+  private readonly engine: Engine;
+  private readonly verifier: Verifier;
+
+  constructor(components: { chain: Chain; engine: Engine; verifier: Verifier }) {
+    this.chain = components.chain;
+    this.engine = components.engine;
+    this.verifier = components.verifier;
+  }
+
+  height(): number {
+    return this.chain.state.height;
+  }
+
+  async verify({ body, commit, height: fetchedHeight }: FetchedBody): Promise<void> {
+    const { chainId, validators, height } = this.chain.state;
+    if (fetchedHeight !== height + 1) return;
+    if (!equalBlockIds(body.blockId, commit.blockId))
+      throw new BizraError('invalid_block', 'the commit is for another block');
+    await verifyCommit(this.verifier, chainId, validators, commit.blockId, height + 1, commit);
+    if (!(await this.chain.isValid(body))) throw new BizraError('invalid_block', 'the block does not fit my state');
+  }
+
+  async apply({ body, commit }: FetchedBody): Promise<void> {
+    await this.engine.decide(body, commit);
+  }
+}
+
+/** Block sync's view of peers. */
+export class NetworkSyncPeers implements SyncPeers<FetchedBody> {
+  private readonly network: Network;
+  private readonly exchange: Exchange;
+
+  constructor(components: { network: Network; exchange: Exchange }) {
+    this.network = components.network;
+    this.exchange = components.exchange;
+  }
+
+  heads(): readonly { readonly peer: PeerId; readonly base: number; readonly head: number }[] {
+    return [...this.exchange.peers].map(([peer, { baseHeight, headHeight }]) => ({
+      peer,
+      base: baseHeight,
+      head: headHeight,
+    }));
+  }
+
+  async fetch(peer: PeerId, from: number, count: number, maxBytes: number, timeoutMs: number): Promise<FetchedBody[]> {
+    const { blocks } = await this.network.request(peer, { kind: 'getBlocks', from, count, maxBytes }, timeoutMs);
+    return blocks.map(({ block, commit }) => {
+      const body = makeBody(decodeBlock(block));
+      return { height: body.block.header.height, body, commit };
+    });
+  }
+
+  blame(peer: PeerId): void {
+    this.network.report(peer, 'invalid_commit');
+  }
+}
