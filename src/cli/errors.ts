@@ -1,0 +1,44 @@
+import { BizraError } from '#util/errors.ts';
+
+/** `usage`: what was typed is wrong. `failed`: the request was understood and could not be done. */
+export const CLI_ERROR_CODES = ['usage', 'failed', 'key_file', 'bad_passphrase', 'unreachable', 'refused'] as const;
+export type CliErrorCode = (typeof CLI_ERROR_CODES)[number];
+
+export const EXIT_OK = 0;
+export const EXIT_FAILED = 1;
+export const EXIT_USAGE = 2;
+
+/**
+ * Codes of every folder whose errors a person corrects by changing what was typed or a file: usage, configuration,
+ * genesis, key and WAL files. Everything else is a failure.
+ */
+const USAGE_CODES: ReadonlySet<string> = new Set([
+  'usage',
+  'config_invalid',
+  'home_invalid',
+  'key_file',
+  'bad_genesis',
+  'bad_params',
+  'bad_key_file',
+  'bad_state_file',
+  'bad_config',
+  'damaged',
+]);
+
+export function usageError(message: string): BizraError<CliErrorCode> {
+  return new BizraError('usage', message);
+}
+
+export function failure(message: string, options?: ErrorOptions): BizraError<CliErrorCode> {
+  return new BizraError('failed', message, options);
+}
+
+export function exitCodeOf(error: unknown): number {
+  return error instanceof BizraError && USAGE_CODES.has(error.code) ? EXIT_USAGE : EXIT_FAILED;
+}
+
+/** One line, whatever the error is. */
+export function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/\s*\n\s*/g, ' ').trim();
+}

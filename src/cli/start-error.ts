@@ -1,0 +1,40 @@
+import type { Settings } from '#config/settings.ts';
+import { BizraError } from '#util/errors.ts';
+import { type CliErrorCode, messageOf } from './errors.ts';
+
+/** How deep causes are followed; libraries wrap twice or thrice. */
+const MAX_CAUSES = 8;
+
+/** The first error in the chain of causes (and of aggregates) with this operating-system code or text. */
+function findCode(error: unknown, code: string, depth = 0): unknown {
+  if (!(error instanceof Error) || depth > MAX_CAUSES) return undefined;
+  if (('code' in error && error.code === code) || error.message.includes(code)) return error;
+  const inner = error instanceof AggregateError ? error.errors : [error.cause];
+  for (const cause of inner) {
+    const found = findCode(cause, code, depth + 1);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Makes one helpful line of what the operating system said; BizraErrors speak for themselves. */
+export function explainStartError(error: unknown, settings: Settings): unknown {
+  const busy = findCode(error, 'EADDRINUSE');
+  if (busy !== undefined) {
+    const port = typeof busy === 'object' && busy !== null && 'port' in busy ? ` ${String(busy.port)}` : '';
+    const message = `port${port} is in use (p2p.laddr ${settings.p2p.laddr}, rpc.laddr ${settings.rpc.laddr}); stop the other program or choose another port`;
+    return new BizraError<CliErrorCode>('failed', message, { cause: error });
+  }
+  if (error instanceof BizraError) return error;
+  if (findCode(error, 'ENOSPC') !== undefined) {
+    return new BizraError<CliErrorCode>('failed', 'the disk is full; free some space and start again', {
+      cause: error,
+    });
+  }
+  if (findCode(error, 'EACCES') !== undefined) {
+    return new BizraError<CliErrorCode>('failed', `${messageOf(error)}; run as the owner of the home`, {
+      cause: error,
+    });
+  }
+  return error;
+}
