@@ -262,7 +262,8 @@ export class Mempool<Tx extends MempoolTx> {
     changedAccounts: Iterable<string> | undefined,
   ): Iterable<AccountQueue<Tx>> {
     if (changedAccounts === undefined) return this.index.queues.values();
-    const changed = new Set(committed.flatMap((entry) => entry.queues));
+    const changed = new Set<AccountQueue<Tx>>();
+    for (const entry of committed) for (const queue of entry.queues) changed.add(queue);
     for (const account of changedAccounts) {
       const queue = this.index.queues.get(account);
       if (queue !== undefined) changed.add(queue);

@@ -35,6 +35,10 @@ describe('bytes', () => {
     deepEqual(fromHex(toHex(all).toUpperCase()), all);
     equal(toLatin1(all), Buffer.from(all).toString('latin1'));
     deepEqual(fromLatin1(toLatin1(all)), all);
+    for (const length of [0, 1, 4_095, 4_096, 4_097, 200_000]) {
+      const long = Uint8Array.from({ length }, (_, i) => i % 251);
+      equal(toLatin1(long), Buffer.from(long).toString('latin1'));
+    }
     for (const text of ['0', '0g', 'zz', '0x00', ' 00']) throws(() => fromHex(text), SyntaxError);
   });
 
