@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { safeText } from '#cli/output.ts';
 
 /** Milliseconds between asking a node to stop and ending it. A node stops in less than five seconds. */
-const STOP_DEADLINE_MS = 10_000;
+const STOP_DEADLINE_MS = 8_000;
 const LOG_FILE = 'node.log';
 /** Bytes of a log's end that are searched for its last line. */
 const LOG_TAIL_BYTES = 4_096;

@@ -22,6 +22,9 @@ const NON_CRITICAL_BIT = 0x400;
 const TAG_EXTENSION_OPTIONS = (1_023 << 3) | 2;
 const TAG_NON_CRITICAL_OPTIONS = (2_047 << 3) | 2;
 
+/** Enums are int32. */
+const MAX_ENUM = 0x7fffffff;
+
 interface Body {
   readonly messages: readonly DecodedMessage[];
   readonly memo: string;
@@ -245,8 +248,8 @@ function readSingle(reader: WireReader): number {
   if (reader.more()) {
     const tag = reader.tag(0);
     if (tag !== 0x08) throw unknownField('cosmos.tx.v1beta1.ModeInfo.Single', tag);
-    // An enum is an int32; larger values are no mode of any SDK.
-    mode = Number(reader.uint64());
+    mode = reader.number();
+    if (mode === 0 || mode > MAX_ENUM) throw malformed(`invalid sign mode ${mode}`);
   }
   reader.leave(outer);
   return mode;

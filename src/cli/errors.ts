@@ -22,6 +22,8 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'bad_key_file',
   'bad_state_file',
   'bad_config',
+  'genesis_invalid',
+  'node_key_invalid',
   'damaged',
 ]);
 

@@ -98,8 +98,12 @@ export class VoteKeeper {
     return vote.round <= this.round ? this.addNow(vote) : this.addAhead(vote);
   }
 
+  /** A peer's claim of +2/3; heard for rounds up to the current one, and repeated by peers. */
   claim(peer: string, round: number, type: VoteType, blockId: BlockId): void {
-    this.set(round, type)?.claim(peer, blockId);
+    if (!Number.isSafeInteger(round) || round < 0 || round > this.round) return;
+    const votes = this.open(round);
+    if (type === PREVOTE) votes.prevotes.claim(peer, blockId);
+    else if (type === PRECOMMIT) votes.precommits.claim(peer, blockId);
   }
 
   /** Makes `round` the current one: votes kept for rounds up to it get their place. */

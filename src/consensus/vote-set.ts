@@ -33,9 +33,7 @@ interface Tally {
 
 /** True when the vote names a validator of the set by both index and address: the check before any other use. */
 export function isVoteOf(validators: ValidatorSet, vote: Vote): boolean {
-  const { validatorIndex: index } = vote;
-  if (!Number.isSafeInteger(index) || index < 0 || index >= validators.size) return false;
-  const validator = validators.get(index);
+  const validator = validators.get(vote.validatorIndex);
   return validator !== undefined && equalBytes(validator.address, vote.validatorAddress);
 }
 

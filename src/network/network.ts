@@ -152,7 +152,7 @@ export class Network {
     // The table's type pairs each kind with its own handler.
     const handle = this.handlers?.[message.kind] as ((peer: PeerId, message: Message) => void) | undefined;
     try {
-      handle?.(peer, message);
+      handle?.call(this.handlers, peer, message);
     } catch (error) {
       this.blame(peer, 'own_failure', error);
     }
@@ -172,7 +172,7 @@ export class Network {
   private async answer<Kind extends RequestKind>(peer: PeerId, kind: Kind, request: Request): Promise<Uint8Array> {
     const handle = this.handlers?.[kind] as ((peer: PeerId, request: Request) => Promise<Answers[Kind]>) | undefined;
     if (handle === undefined) throw new NetworkError('unexpected', 'not ready');
-    return encodeAnswer(kind, await handle(peer, request));
+    return encodeAnswer(kind, await handle.call(this.handlers, peer, request));
   }
 
   private async onGossip(topic: Topic, bytes: Uint8Array, from: PeerId): Promise<GossipVerdict> {

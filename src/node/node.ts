@@ -12,11 +12,12 @@ import { OwnTransactions } from '#engine/own-transactions.ts';
 import { VoteVerifier } from '#engine/vote-verifier.ts';
 import { Indexer } from '#indexer/indexer.ts';
 import { Mempool } from '#mempool/mempool.ts';
+import type { Offence } from '#network/consequences.ts';
 import { Network } from '#network/network.ts';
 import type { Clock } from '#ports/clock.ts';
 import type { KeyValue } from '#ports/key-value.ts';
 import type { Random } from '#ports/random.ts';
-import type { Transport } from '#ports/transport.ts';
+import type { PeerId, Transport } from '#ports/transport.ts';
 import type { NodeEvent } from '#rpc/node-api.ts';
 import type { FileSigner } from '#signer/signer.ts';
 import type { State } from '#state/state.ts';
@@ -107,7 +108,7 @@ export class Node {
           maxBlockBytes: opened.chainState.params.block.maxBytes,
           maxTxBytes: settings.mempool.maxTxBytes,
         },
-        observe: (offence, peer, error) => logger.debug('a peer misbehaved', { offence, peer, reason: String(error) }),
+        observe: (offence, peer, error) => reportOffence(logger, offence, peer, error),
       },
     );
     this.engine = new Engine({
@@ -232,6 +233,15 @@ export class Node {
       results: async (height: number) => this.blockStore.results(height),
     };
   }
+}
+
+function reportOffence(logger: Logger, offence: Offence, peer: PeerId, error: unknown): void {
+  if (offence === 'own_failure') logger.error('a message could not be handled', { peer, reason: asError(error) });
+  else logger.debug('a peer misbehaved', { offence, peer, reason: asError(error)?.message });
+}
+
+function asError(error: unknown): Error | undefined {
+  return error instanceof Error ? error : undefined;
 }
 
 function ledgerOptions(genesis: Genesis, settings: NodeSettings) {

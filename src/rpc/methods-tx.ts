@@ -123,8 +123,10 @@ export class TxMethods {
 
   private async tx(hash: Uint8Array, prove: boolean): Promise<Json> {
     const position = await this.node.txByHash(hash);
-    if (position === undefined) throw refuse(`tx (${hex(hash)}) not found`);
-    return this.txJson(position, prove);
+    const found = position === undefined ? undefined : await this.txJson(position, prove);
+    // The index goes by a part of the hash.
+    if (found === undefined || found.hash !== hex(hash)) throw refuse(`tx (${hex(hash)}) not found`);
+    return found;
   }
 
   private async txSearch([query, prove, page, perPage, order]: readonly ParamValue[]): Promise<Json> {
@@ -137,7 +139,7 @@ export class TxMethods {
     return { txs, total_count: String(found.length) };
   }
 
-  private async txJson({ height, index }: TxPosition, prove: boolean): Promise<Json> {
+  private async txJson({ height, index }: TxPosition, prove: boolean): Promise<{ readonly [key: string]: Json }> {
     const { block } = await this.reader.block(height);
     const { txResults } = await this.reader.blockResults(height);
     const tx = this.reader.present(block.txs[index], height);

@@ -1,10 +1,15 @@
-import type { Timestamp } from 'cosmjs-types/google/protobuf/timestamp';
 import { check } from './errors.ts';
 import { type Reader, readMessage } from './wire.ts';
 import type { Writer } from './wire-writer.ts';
 
 /** Nanoseconds since 1970-01-01T00:00:00Z; may be negative. */
 export type Time = bigint;
+
+/** google.protobuf.Timestamp, in cosmjs-types' shape. */
+export interface Timestamp {
+  readonly seconds: bigint;
+  readonly nanos: number;
+}
 
 const NANOS_PER_SECOND = 1_000_000_000n;
 const SECONDS_PER_DAY = 86_400;

@@ -12,6 +12,8 @@ const ENTRY_POINTS: Readonly<Record<string, string>> = {
   'src/cli/main.ts': 'the program',
   'src/light/index.ts': 'imported by others as a package',
   'src/crypto/hash.browser.ts': 'takes the place of hash.ts in a browser',
+  'src/crypto/portable-verifier.ts': 'the verifier of a browser, and the cross-check of the native ones in tests',
+  'src/storage/memory-files.ts': 'the model of a disk, for tests and the simulator',
   'src/storage/memory.ts': 'the model of LevelDB, for tests and the simulator',
 };
 

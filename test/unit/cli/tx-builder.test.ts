@@ -23,7 +23,7 @@ describe('transactions', () => {
       [300, 'thanks', 9_000_000_000n],
     ] as const) {
       const fee = { amount: coins(2_500, 'ubizra'), gas: '100000' };
-      const signer = { accountNumber: 12n, sequence: BigInt(sequence), chainId: 'c-1' };
+      const signer = { accountNumber: 12n, sequence, chainId: 'c-1' };
       const expected = await client.sign(from, messages, fee, memo, signer, timeout);
       const actual = signTx(
         key,

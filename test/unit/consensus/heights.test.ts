@@ -37,6 +37,16 @@ describe('from height to height', () => {
       assert.deepEqual(b.newHeight({ ...paced, proofBlockDue: true }, 3), ['schedule newHeight r0 70ms']);
     });
 
+    it('counts from the decision of each height anew', () => {
+      const b = bench().start();
+      b.decidedBlock('A', 0, [0, 1, 2]);
+      b.now += 1000n * MS;
+      b.newHeight(paced, 3);
+      b.decidedBlock('B', 0, [0, 1, 2], 3);
+      b.now += 100n * MS;
+      assert.deepEqual(b.newHeight({ ...paced, proofBlockDue: true }, 4), ['schedule newHeight r0 150ms']);
+    });
+
     it('ends when the proposal of round 0 arrives', () => {
       const b = bench();
       b.newHeight(paced);
@@ -190,6 +200,7 @@ describe('from height to height', () => {
         b.block(`N${round}`, b.now, 3);
       }
       b.prevotes(1, 'N', [0], 3);
+      b.prevotes(99, 'N', [0], 3);
       b.decidedBlock('A', 0, [0, 1, 2]);
       b.newHeight({}, 3);
       const inputs = b.effects.flat().flatMap((effect) => (effect.kind === 'redeliver' ? effect.inputs : []));
@@ -232,6 +243,7 @@ describe('from height to height', () => {
       const block = core.decided!.block;
       const wrong = { ...block, header: { ...block.header, height: 3 } };
       assert.deepEqual(other.feed({ kind: 'decided', now: START, block: wrong, commit }), []);
+      assert.deepEqual(other.feed({ kind: 'decided', now: START, block, commit: { ...commit, height: 3 } }), []);
     });
   });
 

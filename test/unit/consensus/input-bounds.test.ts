@@ -107,7 +107,7 @@ describe('unproven input', () => {
     const b = bench().start();
     for (const odd of [...NUMBERS, 5, 0])
       for (const height of [2, odd])
-        for (const type of [PREVOTE, PRECOMMIT, odd as VoteType]) {
+        for (const type of [PREVOTE, PRECOMMIT, odd] as VoteType[]) {
           const place = { height, round: odd, type, blockId: idOf('A') };
           assert.deepEqual(b.feed({ kind: 'peerClaim', now: START, peer: 'x', ...place }), []);
         }

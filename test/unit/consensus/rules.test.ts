@@ -168,6 +168,16 @@ describe('round rules, by the line of arXiv 1807.04938', () => {
       assert.deepEqual(b.proposal(1, 'A', 0), ['publish prevote r1 A']);
     });
 
+    it('is prevoted over a lock on something else of the very round of its polka', () => {
+      // Takes a third of double voters; here the lock comes back from my own precommit after a lost disk.
+      const b = bench().start();
+      b.precommits(0, 'A', [3]);
+      b.prevotes(0, 'B', [0, 1, 2]);
+      b.precommits(1, 'nil', [0, 1]);
+      assert.match(b.summary, /^2\/1\/propose locked=A@0/);
+      assert.equal(b.propose(1, 'B', 0).at(-1), 'publish prevote r1 B');
+    });
+
     it('gets nil under a newer lock on something else', () => {
       const b = bench().start();
       b.timeout('propose', 0);
@@ -500,6 +510,11 @@ describe('round rules, by the line of arXiv 1807.04938', () => {
       const b = bench().start();
       b.propose(0, 'A');
       assert.deepEqual(b.timeout('propose', 0), []);
+      b.prevotes(0, 'B', [0]);
+      b.prevotes(0, 'nil', [1]);
+      b.timeout('prevoteWait', 0);
+      assert.deepEqual(b.timeout('propose', 0), []);
+      assert.equal(b.core.step, 'precommit');
     });
   });
 

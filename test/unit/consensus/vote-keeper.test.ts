@@ -86,6 +86,17 @@ describe('VoteKeeper', () => {
     assert.equal(votes.skipTarget(), 5);
   });
 
+  it('hears a claim before the first vote of its round, but not for rounds ahead', () => {
+    const votes = keeper(1);
+    votes.claim('peer', 1, PREVOTE, idOf('B'));
+    votes.claim('peer', 2, PREVOTE, idOf('B'));
+    votes.add(vote(0, PREVOTE, 1));
+    assert.equal(votes.add(vote(0, PREVOTE, 1, idOf('B'))).added, true);
+    assert.equal(votes.add(vote(0, PRECOMMIT, 1)).added, true);
+    assert.equal(votes.add(vote(0, PRECOMMIT, 1, idOf('B'))).added, false);
+    assert.equal(votes.prevotes(2), undefined);
+  });
+
   it('vote-index-bounds: ignores what is out of place', () => {
     const votes = keeper(1);
     const good = vote(0, PREVOTE, 0);

@@ -42,6 +42,10 @@ describe('VoteSet', () => {
     assert.deepEqual(set.add(precommit(0, B)), { added: false, conflict: precommit(0, A) });
     assert.deepEqual(set.add(precommit(0, NIL_BLOCK_ID)), { added: false, conflict: undefined });
     assert.deepEqual(set.votes(), [precommit(0, A)]);
+    // Also where others voted for the second value: only a peer's claim makes it count.
+    const shared = votes([0, A], [1, B], [2, B]);
+    assert.equal(shared.add(precommit(0, B)).added, false);
+    assert.equal(shared.majority, undefined);
   });
 
   it('counts a second vote for a value that a peer claims, without counting the validator twice', () => {

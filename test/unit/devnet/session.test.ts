@@ -179,7 +179,11 @@ describe('devnet session', () => {
     const session = start(['--validators', '2'], { validator0: { ignoreSigterm: true } }, (_event, stop) => stop());
     assert.equal(await session.code, 0);
     assert.match(session.warnings.join(), /validator0 did not stop in time/);
-    for (const { pid } of session.events[0]?.nodes as ReadyNode[]) assert.equal(isAlive(pid), false);
+    const nodes = (session.events[0]?.nodes ?? []) as ReadyNode[];
+    assert.deepEqual(
+      nodes.map(({ pid }) => isAlive(pid)),
+      [false, false],
+    );
   });
 
   it('takes its nodes with it when it is killed', async () => {

@@ -173,6 +173,13 @@ describe('indexer', () => {
     assert.deepEqual(await positions(indexer, "message.sender = 'rare' AND message.action = 'send'"), ['301/0']);
   });
 
+  it('finds all of a value that many heights have', async () => {
+    const blocks = Array.from({ length: 150 }, (_, i) => block(i + 1, [[event('e', { k: 'v', other: 'w' })]]));
+    const { indexer } = await chainOf(blocks);
+    assert.equal((await positions(indexer, "e.k = 'v' AND e.other = 'w'")).length, 150);
+    assert.deepEqual(await positions(indexer, "e.k = 'w'"), []);
+  });
+
   it('says what it cannot search for', async () => {
     const { indexer } = await chainOf([block(1, [[]])]);
     await assert.rejects(indexer.searchTxs(parseQuery("tx.hash CONTAINS 'AB'")), { code: 'search_unsupported' });

@@ -6,7 +6,7 @@ import type { RpcOptions } from '#rpc/options.ts';
 import { RpcServer } from '#rpc/server.ts';
 import { txHash } from '#types/block.ts';
 import { toHex } from '#util/bytes.ts';
-import { RecordedChain } from '../../support/recorded-chain.ts';
+import { RecordedChain, readLines } from '../../support/recorded-chain.ts';
 import { RecordedNode } from '../../support/recorded-node.ts';
 
 interface Answer {
@@ -314,6 +314,46 @@ describe('rpc server', () => {
       assert.equal((beyond.error as { data: string }).data, 'page should be within [1, 4] range, given 5');
       const huge = await call('tx_search', { query: 'tx.height = 20', per_page: '1000000' });
       assert.equal((huge.result as { txs: unknown[] }).txs.length, 40);
+    });
+
+    it('every method without parameters that it needs answers', async () => {
+      const hash = Buffer.from(chain.blocks.get(20)!.blockId.hash);
+      const calls: readonly (readonly [string, unknown, string])[] = [
+        ['dump_consensus_state', {}, '"height":"196"'],
+        ['genesis', {}, '"chain_id":"bench-1"'],
+        ['abci_info', {}, '"last_block_height":"195"'],
+        ['num_unconfirmed_txs', {}, '"txs":null'],
+        ['check_tx', { tx: 'AQ==' }, '"gas_wanted":"5"'],
+        ['block_by_hash', { hash: hash.toString('base64') }, '"height":"20"'],
+        ['header_by_hash', { hash: hash.toString('hex') }, '"height":"20"'],
+        ['header_by_hash', { hash: 'ab' }, '"header":null'],
+        ['block_results', { height: '20' }, '"txs_results":[{"code":0'],
+        ['broadcast_tx_async', { tx: 'AQ==' }, '"code":0'],
+      ];
+      for (const [method, params, part] of calls) {
+        const text = JSON.stringify(await call(method, params));
+        assert.ok(text.includes(part), `${method}: ${text.slice(0, 300)}`);
+      }
+    });
+
+    it('block_results equal the recorded ones at every height', async () => {
+      for (const recorded of readLines('block_results')) {
+        const { result } = await call('block_results', { height: recorded.height });
+        assert.equal(JSON.stringify(result), JSON.stringify(recorded), `height ${recorded.height}`);
+      }
+    });
+
+    it('blocks, commits and validators equal the recorded ones at every height', async () => {
+      for (const [method, name] of [
+        ['block', 'blocks'],
+        ['commit', 'commits'],
+        ['validators', 'validators'],
+      ] as const) {
+        for (const [i, recorded] of readLines(name).entries()) {
+          const { result } = await call(method, { height: String(i + 1) });
+          assert.equal(JSON.stringify(result), JSON.stringify(recorded), `${method} ${i + 1}`);
+        }
+      }
     });
 
     it('broadcast_tx_commit waits for its transaction, and gives up in time', async () => {

@@ -71,7 +71,7 @@ const result: TxResult = {
   events: [
     { type: 'transfer', attributes: [{ key: 'amount', value: '5ubizra', index: true }] },
     { type: 'empty', attributes: [{ key: 'k', value: '', index: false }] },
-    { type: 'long', attributes: [{ key: 'x'.repeat(200), value: 'é'.repeat(20_000), index: true }] },
+    { type: 'long', attributes: [{ key: 'x'.repeat(200), value: 'é'.repeat(300), index: true }] },
   ],
   codespace: 'sdk',
 };

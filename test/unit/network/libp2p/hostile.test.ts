@@ -115,6 +115,22 @@ describe('hostile peers', () => {
     assert.equal(node.count('bad_frame'), 1);
   });
 
+  it('frames that come before the link is complete wait for peerConnected', async () => {
+    const early = await raw.open('consensus');
+    early.send(Uint8Array.of(...frame(hello()), ...frame(Uint8Array.of(1))));
+    for (const kind of ['request', 'bulk'] as const) {
+      // Long enough for the early frame to have come: several round trips of other streams.
+      const stream = await raw.open(kind);
+      assert.equal(node.frames.length, 0);
+      assert.equal(node.connects.length, 0);
+      stream.send(frame(hello()));
+    }
+    await node.until(() => node.frames.length === 1);
+    assert.equal(node.connects.length, 1);
+    early.send(frame(Uint8Array.of(2)));
+    await node.until(() => node.frames.length === 2);
+  });
+
   it('a request frame that is cut disconnects', async () => {
     const { request } = await raw.greet();
     await node.until(() => node.connects.length === 1);
@@ -172,15 +188,24 @@ describe('hostile peers', () => {
 
   it('gossip-subscribe-flood: thousands of topics in a frame are not kept', async () => {
     const stream = await raw.openProtocol(MESHSUB);
-    const flood = rpc((writer) => {
-      for (let i = 0; i < 40_000; i++) {
-        const subscription = new BinaryWriter().uint32(8).bool(true).uint32(18).string(`topic-${i}`).finish();
-        writer.uint32(10).bytes(subscription);
-      }
-    });
-    for (let i = 0; i < 20 && stream.status === 'open'; i++) {
-      if (!stream.send(flood))
+    const flood = (topics: number, round: number) =>
+      rpc((writer) => {
+        for (let i = 0; i < topics; i++) {
+          const subscription = new BinaryWriter()
+            .uint32(8)
+            .bool(true)
+            .uint32(18)
+            .string(`topic-${round}-${i}`)
+            .finish();
+          writer.uint32(10).bytes(subscription);
+        }
+      });
+    // Few enough to pass the bound of one message, then far too many.
+    for (const topics of [20, 40_000]) {
+      for (let round = 0; round < 10 && stream.status === 'open'; round++) {
+        if (stream.send(flood(topics, round))) continue;
         await new Promise((resolve) => stream.addEventListener('drain', resolve, { once: true }));
+      }
     }
     await alive();
     const { topics } = (

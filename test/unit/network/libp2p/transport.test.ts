@@ -91,6 +91,17 @@ describe('libp2p transport', () => {
     assert.ok(position < 20, `the vote came as number ${position} of 31`);
   });
 
+  it('of one tick consensus frames leave first', async () => {
+    const [a, b] = await nodes.pair();
+    a.transport.send(b.id, 'bulk', bytesOf(100, 1));
+    a.transport.send(b.id, 'consensus', bytesOf(100, 2));
+    await b.until(() => b.frames.length === 2);
+    assert.deepEqual(
+      b.frames.map(({ stream }) => stream),
+      ['consensus', 'bulk'],
+    );
+  });
+
   it('requests are answered concurrently, and errors, timeouts and limits reject', async () => {
     const [a, b] = await nodes.pair();
     b.onRequest = async (peer, bytes) => {
