@@ -153,7 +153,8 @@ export class Session {
     if (code !== undefined) {
       throw failure(`${node.moniker} ended with code ${code}: ${await this.supervisor.lastLogLine(node)}`);
     }
-    if ((await this.watchers[index]?.height()) !== undefined) return true;
+    // Before the first block a node has no hashes to show, and wallets (cosmjs among them) do not accept its status.
+    if (((await this.watchers[index]?.height()) ?? 0) >= 1) return true;
     if (Date.now() > this.startedAt + READY_DEADLINE_MS) {
       const words = await this.supervisor.lastLogLine(node);
       throw failure(

@@ -134,6 +134,8 @@ export class BlockStore {
       batch.put(singleKey(ROW.base), encodeHeight(height));
       this.baseHeight = height;
     }
+    // The height before was written: its batch comes first.
+    this.visibleHead = this.putHead;
     this.putHead = height;
     this.blocks.set(height, block);
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -173,6 +173,9 @@ describe('openLevel', () => {
   });
 
   it('names a path that it cannot use', async () => {
-    await assert.rejects(openLevel('/proc/none/db'), { code: 'database_failed', message: /\/proc\/none\/db/ });
+    await withDirectory(async (path) => {
+      await writeFile(join(path, 'file'), 'x');
+      await assert.rejects(openLevel(join(path, 'file', 'db')), { code: 'database_failed', message: /file\/db/ });
+    });
   });
 });

@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { generateEd25519 } from '#crypto/ed25519.ts';
+import { BlockStore, type StoredHeight } from '#storage/block-store.ts';
+import { MemoryKeyValue } from '#storage/memory.ts';
+import { type Block, blockIdOf, encodeBlock, txHash } from '#types/block.ts';
+import { NIL_BLOCK_ID } from '#types/block-id.ts';
+import { EMPTY_COMMIT } from '#types/commit.ts';
+import { hashEvidenceList } from '#types/evidence.ts';
+import { DEFAULT_CONSENSUS_PARAMS } from '#types/params.ts';
+import type { TxResult } from '#types/results.ts';
+import { ValidatorSet } from '#types/validator-set.ts';
+
+const validatorKey = (seed: number) =>
+  ({ type: 'ed25519', bytes: generateEd25519(new Uint8Array(32).fill(seed)).publicKey }) as const;
+const FIRST_SET = ValidatorSet.create(
+  [1, 2, 3].map((seed) => ({ pubKey: validatorKey(seed), votingPower: BigInt(seed * 10) })),
+);
+
+function blockAt(height: number, txCount: number): Block {
+  const hash = new Uint8Array(32).fill(height % 251);
+  return {
+    header: {
+      version: { block: 11n, app: 0n },
+      chainId: 'test',
+      height,
+      time: 1_700_000_000_000_000_000n + BigInt(height),
+      lastBlockId: NIL_BLOCK_ID,
+      lastCommitHash: hash,
+      dataHash: hash,
+      validatorsHash: hash,
+      nextValidatorsHash: hash,
+      consensusHash: hash,
+      appHash: hash,
+      lastResultsHash: hash,
+      evidenceHash: hashEvidenceList([]),
+      proposerAddress: new Uint8Array(20).fill(1),
+    },
+    txs: Array.from({ length: txCount }, (_, i) => Uint8Array.of(height & 0xff, i & 0xff, i >> 8, 1, 2, 3)),
+    evidence: [],
+    lastCommit: EMPTY_COMMIT,
+  };
+}
+
+function resultOf(tx: Uint8Array): TxResult {
+  return {
+    code: 0,
+    data: tx,
+    log: '',
+    info: '',
+    gasWanted: 10n,
+    gasUsed: BigInt(tx[1] as number),
+    codespace: '',
+    events: [{ type: 'tx', attributes: [{ key: 'hash', value: txHash(tx).join(), index: true }] }],
+  };
+}
+
+class Chain {
+  validators = FIRST_SET;
+  params = DEFAULT_CONSENSUS_PARAMS;
+  readonly seen = new Map<number, ValidatorSet>();
+  readonly kv: MemoryKeyValue;
+  readonly store: BlockStore;
+
+  constructor(kv: MemoryKeyValue, store: BlockStore) {
+    this.kv = kv;
+    this.store = store;
+  }
+
+  static async start(initialHeight = 1): Promise<Chain> {
+    const kv = new MemoryKeyValue();
+    const chain = new Chain(kv, await BlockStore.open(kv));
+    const batch = kv.batch();
+    chain.store.putGenesis(batch, initialHeight, chain.validators, chain.params);
+    chain.seen.set(initialHeight, chain.validators);
+    await batch.write({ sync: true });
+    return chain;
+  }
+
+  stored(height: number, txCount = 0): StoredHeight {
+    const block = blockAt(height, txCount);
+    return {
+      height,
+      block,
+      blockBytes: encodeBlock(block),
+      blockId: blockIdOf(block),
+      commit: EMPTY_COMMIT,
+      execution: {
+        txResults: block.txs.map(resultOf),
+        blockEvents: height % 2 === 0 ? [{ type: 'mint', attributes: [] }] : [],
+      },
+      appHash: new Uint8Array(32).fill(7),
+      validators: this.validators,
+      params: this.params,
+    };
+  }
+
+  async add(height: number, txCount = 0): Promise<StoredHeight> {
+    this.validators = this.validators.incremented(1);
+    this.seen.set(height + 1, this.validators);
+    const stored = this.stored(height, txCount);
+    const batch = this.kv.batch();
+    this.store.putHeight(batch, stored);
+    await batch.write({ sync: true });
+    return stored;
+  }
+}
+
+describe('BlockStore', () => {
+  it('gives back everything of a height, also after it was opened again', async () => {
+    const chain = await Chain.start();
+    const stored = await chain.add(1, 150);
+    for (const store of [chain.store, await BlockStore.open(chain.kv)]) {
+      assert.equal(store.head, 1);
+      assert.equal(store.base, 1);
+      assert.deepEqual(store.block(1), stored.block);
+      assert.deepEqual(store.blockBytes(1), stored.blockBytes);
+      assert.deepEqual(store.commit(1), stored.commit);
+      assert.deepEqual(store.results(1), stored.execution);
+      assert.equal(store.heightOf(stored.blockId.hash), 1);
+      const { blockId, appHash, blockBytes, block } = stored;
+      assert.deepEqual(store.meta(1), {
+        blockId,
+        appHash,
+        header: block.header,
+        txCount: 150,
+        size: blockBytes.length,
+      });
+      for (const index of [0, 63, 64, 149]) {
+        assert.deepEqual(store.tx(1, index), { tx: block.txs[index], result: stored.execution.txResults[index] });
+      }
+      assert.equal(store.tx(1, 150), undefined);
+    }
+  });
+
+  it('knows nothing of heights that it does not have', async () => {
+    const chain = await Chain.start(5);
+    assert.equal(chain.store.head, 0);
+    assert.equal(chain.store.base, 0);
+    await chain.add(5);
+    for (const height of [-1, 0, 4, 6]) {
+      assert.equal(chain.store.block(height), undefined);
+      assert.equal(chain.store.meta(height), undefined);
+      assert.equal(chain.store.commit(height), undefined);
+      assert.equal(chain.store.results(height), undefined);
+      assert.equal(chain.store.tx(height, 0), undefined);
+    }
+    assert.equal(chain.store.heightOf(new Uint8Array(32)), undefined);
+  });
+
+  it('await-between-check-and-write: shows a height only once its batch is visible', async () => {
+    const chain = await Chain.start();
+    await chain.add(1);
+    const batch = chain.kv.batch();
+    chain.store.putHeight(batch, chain.stored(2, 3));
+    assert.equal(chain.store.head, 1);
+    assert.equal(chain.store.block(2), undefined);
+    assert.equal(chain.store.results(2), undefined);
+    await batch.write({ sync: true });
+    assert.equal(chain.store.head, 2);
+    assert.equal(chain.store.block(2)?.txs.length, 3);
+  });
+
+  it('validator-lookup-bounded: finds every set with its priorities near the height that is asked', async () => {
+    const chain = await Chain.start();
+    for (let height = 1; height <= 600; height++) {
+      if (height === 300) {
+        chain.validators = chain.validators.withUpdates([{ pubKey: validatorKey(4), power: 15n }]);
+      }
+      await chain.add(height);
+    }
+    const store = await BlockStore.open(chain.kv);
+    for (const height of [1, 2, 256, 257, 258, 299, 300, 301, 302, 556, 557, 600, 601]) {
+      assert.deepEqual((await store.validators(height)).encode(), chain.seen.get(height)?.encode(), String(height));
+    }
+    for (const height of [-1, 0, 602]) await assert.rejects(store.validators(height), { code: 'not_stored' });
+    let rows = 0;
+    for await (const _ of chain.kv.iterate({ gte: Uint8Array.of(0x62, 0x76), lt: Uint8Array.of(0x62, 0x77) })) rows++;
+    assert.ok(rows >= 4 && rows <= 5, `${rows} rows for 600 heights`);
+  });
+
+  it('gives the parameters that were in force', async () => {
+    const chain = await Chain.start();
+    for (let height = 1; height <= 10; height++) {
+      if (height === 5) chain.params = { ...chain.params, block: { maxBytes: 1000, maxGas: 9 } };
+      await chain.add(height);
+    }
+    const store = await BlockStore.open(chain.kv);
+    assert.equal((await store.params(5)).block.maxBytes, DEFAULT_CONSENSUS_PARAMS.block.maxBytes);
+    assert.equal((await store.params(6)).block.maxBytes, 1000);
+    assert.equal((await store.params(11)).block.maxGas, 9);
+    await assert.rejects(store.params(12), { code: 'not_stored' });
+  });
+
+  it('notices a flipped or missing byte in every row', async () => {
+    const chain = await Chain.start();
+    const { blockId } = await chain.add(2 - 1, 3);
+    await chain.add(2, 3);
+    const rows: (readonly [Uint8Array, Uint8Array])[] = [];
+    for await (const row of chain.kv.iterate({})) rows.push(row);
+    const readAll = async (kv: MemoryKeyValue) => {
+      const store = await BlockStore.open(kv);
+      for (const height of [1, 2]) {
+        store.meta(height);
+        store.blockBytes(height);
+        store.commit(height);
+        store.results(height);
+        await store.validators(height + 1);
+        await store.params(height);
+      }
+      assert.equal(store.heightOf(blockId.hash), 1);
+      store.heightOf(blockIdOf(blockAt(2, 3)).hash);
+    };
+    await readAll(chain.kv);
+    for (const [key, value] of rows) {
+      for (const at of [0, value.length >> 1, value.length - 1]) {
+        const damaged = value.slice();
+        damaged[at] = (damaged[at] as number) ^ 0x10;
+        await put(chain.kv, key, damaged);
+        await assert.rejects(readAll(chain.kv), { code: 'damaged' }, `row ${key.join(' ')} byte ${at}`);
+      }
+      await put(chain.kv, key, value);
+    }
+  });
+});
+
+async function put(kv: MemoryKeyValue, key: Uint8Array, value: Uint8Array): Promise<void> {
+  const batch = kv.batch();
+  batch.put(key, value);
+  await batch.write({ sync: true });
+}
