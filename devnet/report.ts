@@ -1,5 +1,6 @@
 import type { BuiltNode } from '#cli/network-builder.ts';
 import { formatTable, groupDigits } from '#cli/output.ts';
+import { TEST_ACCOUNT_AMOUNT } from '#cli/test-accounts.ts';
 import type { NodeView, Rates } from './watcher.ts';
 
 /** What the devnet tells: JSON objects for machines, or words and a table for people. */
@@ -68,11 +69,11 @@ export function describeReady(ready: ReadyEvent, output: string): string[] {
     '',
   ]);
   return [
-    `Network ${ready.chain_id} is up: ${ready.nodes.length} nodes, gas price ${ready.gas_price}, files in ${output}`,
+    `Network ${ready.chain_id} is up: ${ready.nodes.length} ${ready.nodes.length === 1 ? 'node' : 'nodes'}, gas price ${ready.gas_price}, files in ${output}`,
     '',
     ...nodes,
     '',
-    'Test accounts, each with 1,000,000,000,000 of the base denomination. Their keys are PUBLIC, never use them elsewhere:',
+    `Test accounts, each with ${groupDigits(TEST_ACCOUNT_AMOUNT)} ${ready.denom}. Their keys are PUBLIC: never use them elsewhere.`,
     '',
     ...accounts,
     `Pay: bin/bizra-node tx send ${ready.accounts[1]?.address ?? 'ADDRESS'} 1000${ready.denom} --from ${ready.accounts[0]?.name ?? 'KEY'} --home ${ready.nodes[0]?.home ?? 'HOME'} --node ${ready.nodes[0]?.rpc ?? 'URL'}`,

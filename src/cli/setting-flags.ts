@@ -9,7 +9,7 @@ export type SettingFlags = Readonly<Record<string, unknown>>;
 const LOG_LEVEL = 'log_level';
 
 /** Flags that people use daily; the others work too but would drown the help. */
-const SHOWN = new Set([
+const SHOWN: ReadonlySet<string> = new Set([
   'moniker',
   'log_format',
   'p2p.laddr',

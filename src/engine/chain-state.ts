@@ -1,6 +1,6 @@
-import { BinaryReader, BinaryWriter } from 'cosmjs-types/binary';
 import { sha256 } from '#crypto/hash.ts';
-import { type BlockId, NIL_BLOCK_ID } from '#types/block-id.ts';
+import { ByteReader, ByteWriter } from '#storage/byte-codec.ts';
+import { type BlockId, decodeBlockId, encodeBlockId, NIL_BLOCK_ID } from '#types/block-id.ts';
 import type { Genesis } from '#types/genesis.ts';
 import { type ConsensusParams, decodeConsensusParams, encodeConsensusParams } from '#types/params.ts';
 import type { Time } from '#types/time.ts';
@@ -91,44 +91,41 @@ export function advance(state: ChainState, applied: AppliedBlock): ChainState {
 }
 
 export function encodeChainState(state: ChainState): Uint8Array {
-  const writer = BinaryWriter.create();
-  writer.string(state.chainId);
-  writer.int64(BigInt(state.initialHeight));
+  const writer = new ByteWriter();
+  writer.bytes(new TextEncoder().encode(state.chainId));
+  writer.varint(state.initialHeight);
   writer.bytes(state.genesisHash);
-  writer.int64(BigInt(state.height));
-  writer.bytes(state.lastBlockId.hash);
-  writer.uint32(state.lastBlockId.partSetHeader.total);
-  writer.bytes(state.lastBlockId.partSetHeader.hash);
-  writer.int64(state.lastBlockTime);
+  writer.varint(state.height);
+  writer.bytes(encodeBlockId(state.lastBlockId));
+  writer.bigVarint(state.lastBlockTime);
   writer.bytes(state.lastValidators?.encode() ?? EMPTY_BYTES);
   writer.bytes(state.validators.encode());
   writer.bytes(state.nextValidators.encode());
   writer.bytes(encodeConsensusParams(state.params));
   writer.bytes(state.appHash);
   writer.bytes(state.lastResultsHash);
-  writer.bool(state.proofBlockDue);
-  writer.uint32(state.blockIntervalMinMs);
-  writer.uint32(state.emptyBlockIntervalMs);
+  writer.varint(state.proofBlockDue ? 1 : 0);
+  writer.varint(state.blockIntervalMinMs);
+  writer.varint(state.emptyBlockIntervalMs);
   return writer.finish();
 }
 
 /** Reads what `encodeChainState` wrote; the value's checksum was verified by storage. */
 export function decodeChainState(bytes: Uint8Array): ChainState {
-  const reader = new BinaryReader(bytes);
-  const chainId = reader.string();
-  const initialHeight = Number(reader.int64());
+  const reader = new ByteReader(bytes);
+  const chainId = new TextDecoder().decode(reader.bytes());
+  const initialHeight = reader.varint();
   const genesisHash = reader.bytes();
-  const height = Number(reader.int64());
-  const hash = reader.bytes();
-  const partSetHeader = { total: reader.uint32(), hash: reader.bytes() };
-  const lastBlockTime = reader.int64();
+  const height = reader.varint();
+  const lastBlockId = decodeBlockId(reader.bytes());
+  const lastBlockTime = reader.bigVarint();
   const lastValidators = reader.bytes();
   return {
     chainId,
     initialHeight,
     genesisHash,
     height,
-    lastBlockId: { hash, partSetHeader },
+    lastBlockId,
     lastBlockTime,
     lastValidators: lastValidators.length === 0 ? undefined : ValidatorSet.decode(lastValidators),
     validators: ValidatorSet.decode(reader.bytes()),
@@ -136,8 +133,8 @@ export function decodeChainState(bytes: Uint8Array): ChainState {
     params: decodeConsensusParams(reader.bytes()),
     appHash: reader.bytes(),
     lastResultsHash: reader.bytes(),
-    proofBlockDue: reader.bool(),
-    blockIntervalMinMs: reader.uint32(),
-    emptyBlockIntervalMs: reader.uint32(),
+    proofBlockDue: reader.varint() === 1,
+    blockIntervalMinMs: reader.varint(),
+    emptyBlockIntervalMs: reader.varint(),
   };
 }

@@ -176,6 +176,7 @@ export class Engine {
       const record = encodeWalRecord(input, (blockId) => this.mustHaveBody(blockId).bytes);
       if (record !== undefined) records.push(record);
       const produced = consensus.handle(input);
+      this.trace(input, produced);
       effects.push(...produced);
       if (produced.some(({ kind }) => kind === 'commit')) break;
     }
@@ -185,6 +186,14 @@ export class Engine {
       await Promise.all(records.map((record) => wal.append(record)));
     }
     return dropSuperseded(effects);
+  }
+
+  /** One line an input, for operators who look for the cause of a slow height. */
+  private trace(input: Input, effects: readonly Effect[]): void {
+    const { logger, consensus } = this.components;
+    if (!logger.enabled('debug')) return;
+    const { height, round, step } = consensus;
+    logger.debug(input.kind, { height, round, step, effects: effects.map(({ kind }) => kind).join(' ') });
   }
 
   private async perform(effects: readonly Effect[]): Promise<void> {

@@ -20,6 +20,11 @@ export class RoundTimers {
 
   schedule({ height, round, step }: RoundTimeout, delayMs: number): void {
     this.timers.get(step)?.cancel();
+    this.timers.delete(step);
+    if (delayMs <= 0) {
+      this.onTimeout({ height, round, step });
+      return;
+    }
     const timer = this.clock.setTimer(delayMs, () => {
       this.timers.delete(step);
       this.fire({ height, round, step });

@@ -1,5 +1,5 @@
-import { BinaryReader, BinaryWriter } from 'cosmjs-types/binary';
 import type { Input, TimeoutStep } from '#consensus/input.ts';
+import { ByteReader, ByteWriter } from '#storage/byte-codec.ts';
 import { decodeBlock } from '#types/block.ts';
 import { type BlockId, decodeBlockId, encodeBlockId } from '#types/block-id.ts';
 import { decodeProposal, encodeProposal } from '#types/proposal.ts';
@@ -39,61 +39,58 @@ export type EncodedBlock = (blockId: BlockId) => Uint8Array;
 
 /** Undefined for `decided`, which is not logged. */
 export function encodeWalRecord(input: Input, encodedBlock: EncodedBlock): Uint8Array | undefined {
-  const writer = BinaryWriter.create();
-  const start = (kind: number): BinaryWriter => writer.uint32(kind).int64(input.now);
+  const { now } = input;
   switch (input.kind) {
     case 'newHeight':
-      return start(KIND.newHeight).int64(BigInt(input.context.height)).finish();
+      return record(KIND.newHeight, now, input.context.height);
     case 'proposal':
-      return start(KIND.proposal).bytes(encodeProposal(input.proposal)).finish();
+      return record(KIND.proposal, now, encodeProposal(input.proposal));
     case 'block':
-      return start(KIND.block).bytes(encodeBlockId(input.blockId)).bytes(encodedBlock(input.blockId)).finish();
+      return record(KIND.block, now, encodeBlockId(input.blockId), encodedBlock(input.blockId));
     case 'vote':
-      return start(KIND.vote).bytes(encodeVote(input.vote)).finish();
+      return record(KIND.vote, now, encodeVote(input.vote));
     case 'timeout':
-      return start(KIND.timeout)
-        .int64(BigInt(input.height))
-        .uint32(input.round)
-        .uint32(TIMEOUT_STEPS.indexOf(input.step))
-        .finish();
+      return record(KIND.timeout, now, input.height, input.round, TIMEOUT_STEPS.indexOf(input.step));
     case 'blockValidity':
-      return start(KIND.blockValidity).bytes(encodeBlockId(input.blockId)).bool(input.valid).finish();
-    case 'blockBuilt':
-      return start(KIND.blockBuilt)
-        .int64(BigInt(input.height))
-        .uint32(input.round)
-        .bytes(encodeBlockId(input.blockId))
-        .bytes(encodedBlock(input.blockId))
-        .finish();
+      return record(KIND.blockValidity, now, encodeBlockId(input.blockId), input.valid ? 1 : 0);
+    case 'blockBuilt': {
+      const { height, round, blockId } = input;
+      return record(KIND.blockBuilt, now, height, round, encodeBlockId(blockId), encodedBlock(blockId));
+    }
     case 'signed':
       return input.message.kind === 'vote'
-        ? start(KIND.signedVote).bytes(encodeVote(input.message.vote)).finish()
-        : start(KIND.signedProposal).bytes(encodeProposal(input.message.proposal)).finish();
-    case 'signRefused':
-      return start(KIND.signRefused)
-        .int64(BigInt(input.height))
-        .uint32(input.round)
-        .uint32(input.type === 'proposal' ? PROPOSAL_TYPE : input.type)
-        .finish();
+        ? record(KIND.signedVote, now, encodeVote(input.message.vote))
+        : record(KIND.signedProposal, now, encodeProposal(input.message.proposal));
+    case 'signRefused': {
+      const type = input.type === 'proposal' ? PROPOSAL_TYPE : input.type;
+      return record(KIND.signRefused, now, input.height, input.round, type);
+    }
     case 'workAvailable':
-      return start(KIND.workAvailable).finish();
-    case 'peerClaim':
-      return start(KIND.peerClaim)
-        .string(input.peer)
-        .int64(BigInt(input.height))
-        .uint32(input.round)
-        .uint32(input.type)
-        .bytes(encodeBlockId(input.blockId))
-        .finish();
+      return record(KIND.workAvailable, now);
+    case 'peerClaim': {
+      const { peer, height, round, type, blockId } = input;
+      return record(KIND.peerClaim, now, new TextEncoder().encode(peer), height, round, type, encodeBlockId(blockId));
+    }
     case 'decided':
       return undefined;
   }
 }
 
+function record(kind: number, now: bigint, ...fields: readonly (number | Uint8Array)[]): Uint8Array {
+  const writer = new ByteWriter();
+  writer.varint(kind);
+  writer.bigVarint(now);
+  for (const field of fields) {
+    if (typeof field === 'number') writer.varint(field);
+    else writer.bytes(field);
+  }
+  return writer.finish();
+}
+
 /** Throws a BizraError `damaged_wal` on bytes that `encodeWalRecord` did not write. */
 export function decodeWalRecord(bytes: Uint8Array): LoggedInput {
   try {
-    return decode(new BinaryReader(bytes));
+    return decode(new ByteReader(bytes));
   } catch (error) {
     throw new BizraError('damaged_wal', `a record of the consensus log cannot be read: ${String(error)}`, {
       cause: error,
@@ -101,14 +98,13 @@ export function decodeWalRecord(bytes: Uint8Array): LoggedInput {
   }
 }
 
-function decode(reader: BinaryReader): LoggedInput {
-  const kind = reader.uint32();
-  const now = reader.int64();
-  const height = (): number => Number(reader.int64());
+function decode(reader: ByteReader): LoggedInput {
+  const kind = reader.varint();
+  const now = reader.bigVarint();
   const blockId = (): BlockId => decodeBlockId(reader.bytes());
   switch (kind) {
     case KIND.newHeight:
-      return { kind: 'newHeight', now, height: height() };
+      return { kind: 'newHeight', now, height: reader.varint() };
     case KIND.proposal:
       return { kind: 'proposal', now, proposal: decodeProposal(reader.bytes()) };
     case KIND.block:
@@ -116,15 +112,21 @@ function decode(reader: BinaryReader): LoggedInput {
     case KIND.vote:
       return { kind: 'vote', now, vote: decodeVote(reader.bytes()) };
     case KIND.timeout:
-      return { kind: 'timeout', now, height: height(), round: reader.uint32(), step: timeoutStep(reader.uint32()) };
+      return {
+        kind: 'timeout',
+        now,
+        height: reader.varint(),
+        round: reader.varint(),
+        step: timeoutStep(reader.varint()),
+      };
     case KIND.blockValidity:
-      return { kind: 'blockValidity', now, blockId: blockId(), valid: reader.bool() };
+      return { kind: 'blockValidity', now, blockId: blockId(), valid: reader.varint() === 1 };
     case KIND.blockBuilt:
       return {
         kind: 'blockBuilt',
         now,
-        height: height(),
-        round: reader.uint32(),
+        height: reader.varint(),
+        round: reader.varint(),
         blockId: blockId(),
         block: decodeBlock(reader.bytes()),
       };
@@ -133,17 +135,23 @@ function decode(reader: BinaryReader): LoggedInput {
     case KIND.signedProposal:
       return { kind: 'signed', now, message: { kind: 'proposal', proposal: decodeProposal(reader.bytes()) } };
     case KIND.signRefused:
-      return { kind: 'signRefused', now, height: height(), round: reader.uint32(), type: signType(reader.uint32()) };
+      return {
+        kind: 'signRefused',
+        now,
+        height: reader.varint(),
+        round: reader.varint(),
+        type: signType(reader.varint()),
+      };
     case KIND.workAvailable:
       return { kind: 'workAvailable', now };
     case KIND.peerClaim:
       return {
         kind: 'peerClaim',
         now,
-        peer: reader.string(),
-        height: height(),
-        round: reader.uint32(),
-        type: reader.uint32() as VoteType,
+        peer: new TextDecoder().decode(reader.bytes()),
+        height: reader.varint(),
+        round: reader.varint(),
+        type: reader.varint() as VoteType,
         blockId: blockId(),
       };
     default:

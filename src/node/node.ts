@@ -7,6 +7,7 @@ import { sha256 } from '#crypto/hash.ts';
 import { InlineVerifier, type Verifier } from '#crypto/verifier.ts';
 import { type AppliedHeight, Chain, type TxSupply } from '#engine/chain.ts';
 import { Engine } from '#engine/engine.ts';
+import { EvidenceStore } from '#engine/evidence-store.ts';
 import { Exchange } from '#engine/exchange.ts';
 import { OwnTransactions } from '#engine/own-transactions.ts';
 import { VoteVerifier } from '#engine/vote-verifier.ts';
@@ -68,6 +69,7 @@ export class Node {
   readonly exchange: Exchange;
   readonly sync: BlockSync<FetchedBody>;
   private readonly own: OwnTransactions;
+  private readonly evidence: EvidenceStore;
 
   private constructor(
     ports: NodePorts,
@@ -81,6 +83,7 @@ export class Node {
     this.state = opened.state;
     this.blockStore = opened.blockStore;
     this.own = new OwnTransactions(clock);
+    this.evidence = new EvidenceStore(kv);
     this.ledger = new Ledger({ verifier, state: opened.state }, ledgerOptions(genesis, settings));
     this.indexer = new Indexer({ kv, reader: this.resultReader() });
     this.mempool = this.makeMempool(settings);
@@ -120,12 +123,7 @@ export class Node {
       logger: logger.child('consensus'),
       onFatal,
       onApplied: (applied) => this.onApplied(applied),
-      onEvidence: ({ voteA }) =>
-        logger.error('a validator signed two votes', {
-          height: voteA.height,
-          round: voteA.round,
-          index: voteA.validatorIndex,
-        }),
+      onEvidence: (conflict) => this.evidence.found(conflict),
     });
     this.exchange = this.makeExchange();
     this.sync = new BlockSync({
@@ -162,6 +160,7 @@ export class Node {
 
   private onApplied(applied: AppliedHeight): void {
     const { height } = applied.state;
+    this.storeEvidence(applied);
     if (applied.execution.consensusParams !== undefined) this.setBlockLimits(applied.state.params);
     this.mempool.setSyncing(this.sync.catchingUp);
     const stale = this.mempool.stalePending(height);
@@ -172,6 +171,20 @@ export class Node {
       round: applied.commit.round,
       txs: applied.body.block.txs.length,
     });
+  }
+
+  private storeEvidence({ state }: AppliedHeight): void {
+    const { logger, onFatal } = this.ports;
+    if (state.lastValidators === undefined) return;
+    this.evidence
+      .heightDecided(state.height, state.lastBlockTime, state.lastValidators)
+      .then((found) => {
+        for (const { voteA } of found) {
+          const { height, round, validatorIndex } = voteA;
+          logger.error('a validator signed two votes', { height, round, validator: validatorIndex });
+        }
+      })
+      .catch(onFatal);
   }
 
   private setBlockLimits(params: ConsensusParams): void {

@@ -32,6 +32,8 @@ export class LeafChanges {
   /** Hash of key i at offset 32 i, and the leaf hash it will have. */
   readonly keyHashes: Uint8Array;
   readonly leafHashes: Uint8Array;
+  /** The leaf of key i in the tree that is changed, or 0: filled by the caller. */
+  readonly found: Int32Array;
   private readonly hasher: LeafHasher;
 
   constructor(keys: readonly Uint8Array[], values: readonly (Uint8Array | undefined)[], hasher: LeafHasher) {
@@ -40,6 +42,7 @@ export class LeafChanges {
     this.values = values;
     this.keyHashes = new Uint8Array(keys.length * HASH_BYTES);
     this.leafHashes = new Uint8Array(keys.length * HASH_BYTES);
+    this.found = new Int32Array(keys.length);
     this.hasher = hasher;
   }
 

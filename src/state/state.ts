@@ -383,14 +383,16 @@ export class State implements StateReader {
       await this.options.pause();
     }
     const root = base.rootAt(base.indexOf(store));
-    const leaves = keys.map((_, i) => this.trie.find(root, leafChanges.keyHashes, i * HASH_BYTES));
+    const { found, keyHashes, leafHashes } = leafChanges;
     const isLive = (i: number) => {
-      const leaf = leaves[i] as number;
+      const leaf = this.trie.find(root, keyHashes, i * HASH_BYTES);
+      found[i] = leaf;
       if (leaf === NO_NODE) return values[i] !== undefined;
-      return values[i] === undefined || !this.trie.nodes.hashEquals(leaf, leafChanges.leafHashes, i * HASH_BYTES);
+      return values[i] === undefined || !this.trie.nodes.hashEquals(leaf, leafHashes, i * HASH_BYTES);
     };
+    // In hash order, neighbours in the tree are visited one after the other.
     const live = leafChanges.sorted().filter(isLive);
-    const replaced = [...live].filter((i) => leaves[i] !== NO_NODE);
+    const replaced = [...live].filter((i) => found[i] !== NO_NODE);
     const before = await this.valuesOf(
       base,
       store,

@@ -71,8 +71,9 @@ export class Trie {
   }
 
   /**
-   * Root of the tree after `changes`; `root` itself stays as it is. Leaf hashes must be computed; `order` is
-   * `changes.sorted()` or a part of it. Calls `pause` about every millisecond.
+   * Root of the tree after `changes`; `root` itself stays as it is. Leaf hashes and found leaves must be filled in;
+   * `order` holds the changes that change something, in the order of `changes.sorted()`. Calls `pause` about every
+   * millisecond.
    */
   async update(
     root: number,
@@ -177,41 +178,30 @@ export class Trie {
 class LinkedGroup {
   private readonly trie: Trie;
   private readonly changes: LeafChanges;
-  /** Indexes of the changes that really change something, in hash order. */
+  /** Indexes of the group's changes, in hash order. */
   private readonly live: Int32Array;
-  /** For live change i: the leaf it replaces, or NO_NODE; and the bit at which it leaves the tree (256: it is in it). */
-  private readonly found: Int32Array;
+  /** For change i of the group: the bit at which its key leaves the tree; LEAF_BIT when it is in it. */
   private readonly split: Int16Array;
 
   constructor(trie: Trie, changes: LeafChanges, order: Int32Array, root: number) {
     this.trie = trie;
     this.changes = changes;
-    this.live = new Int32Array(order.length);
-    this.found = new Int32Array(order.length);
+    this.live = order;
     this.split = new Int16Array(order.length);
-    let count = 0;
-    for (const index of order) if (this.locate(root, index, count)) count++;
-    this.live = this.live.subarray(0, count);
+    for (const [slot, index] of order.entries()) this.split[slot] = this.locate(root, index);
   }
 
   link(root: number): number {
     return this.apply(root, 0, this.live.length);
   }
 
-  /** False when the change changes nothing. */
-  private locate(root: number, index: number, slot: number): boolean {
-    const { nodes, keys } = this.trie;
-    const { keyHashes, leafHashes, values } = this.changes;
-    const leaf = this.trie.closest(root, keyHashes, index * HASH_BYTES);
-    const split = leaf === NO_NODE ? -1 : keys.divergence(nodes.key(leaf), keyHashes, index * HASH_BYTES);
-    const exists = split === LEAF_BIT;
-    if (values[index] === undefined ? !exists : exists && nodes.hashEquals(leaf, leafHashes, index * HASH_BYTES)) {
-      return false;
-    }
-    this.live[slot] = index;
-    this.found[slot] = exists ? leaf : NO_NODE;
-    this.split[slot] = split;
-    return true;
+  private locate(root: number, index: number): number {
+    const { changes, trie } = this;
+    // A leaf that was found stays where it is until its own change; new keys depend on the groups before.
+    if (changes.found[index] !== NO_NODE) return LEAF_BIT;
+    const leaf = trie.closest(root, changes.keyHashes, index * HASH_BYTES);
+    if (leaf === NO_NODE) return 0;
+    return trie.keys.divergence(trie.nodes.key(leaf), changes.keyHashes, index * HASH_BYTES);
   }
 
   private apply(node: number, from: number, to: number): number {

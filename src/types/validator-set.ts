@@ -228,7 +228,7 @@ function checkTotal(total: bigint): void {
 }
 
 function newSeat({ address, pubKey, power }: Change): Omit<Seat, 'proposerPriority'> {
-  const ownKey = Object.freeze({ type: pubKey.type, bytes: pubKey.bytes.slice() });
+  const ownKey = Object.freeze({ type: pubKey.type, bytes: Uint8Array.from(pubKey.bytes) });
   return { address, pubKey: ownKey, votingPower: power };
 }
 

@@ -13,6 +13,7 @@ const VARINT = 0;
 const FIXED64 = 1;
 const BYTES = 2;
 const MAX_VARINT_BYTES = 10;
+const MAX_EXACT = BigInt(Number.MAX_SAFE_INTEGER);
 /** A message's length is written after its body; one byte is kept free for it, more are made room for. */
 const LENGTH_BYTES = 1;
 
@@ -71,7 +72,7 @@ export class Writer {
   integer(field: number, value: bigint): void {
     if (value === 0n) return;
     this.tag(field, VARINT);
-    if (value > 0n && value <= BigInt(Number.MAX_SAFE_INTEGER)) {
+    if (value > 0n && value <= MAX_EXACT) {
       this.varint(Number(value));
       return;
     }

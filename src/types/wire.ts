@@ -34,7 +34,8 @@ export class Reader {
   private readonly name: string;
 
   constructor(source: Uint8Array, name: string, start = 0, end = source.length) {
-    this.source = source;
+    // A Buffer's own `slice` does not copy.
+    this.source = source.constructor === Uint8Array ? source : new Uint8Array(source.buffer, source.byteOffset, end);
     this.name = name;
     this.position = start;
     this.end = end;

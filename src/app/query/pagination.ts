@@ -31,7 +31,7 @@ export async function paginate(
   const limit = asked === 0n ? DEFAULT_LIMIT : Number(asked < BigInt(MAX_LIMIT) ? asked : BigInt(MAX_LIMIT));
   // As in the SDK: a request without a limit is counted, one with a key never is.
   const counts = key.length === 0 && (asked === 0n || request?.countTotal === true);
-  const range = key.length > 0 ? { prefix, reverse, start: prefix } : { prefix, reverse };
+  const range = key.length > 0 ? { prefix, reverse, start: concatBytes(prefix, key) } : { prefix, reverse };
   const entries: PageEntry[] = [];
   let nextKey = EMPTY_BYTES;
   let seen = 0;

@@ -1,9 +1,10 @@
 import { TxMsgData, type TxResponse } from 'cosmjs-types/cosmos/base/abci/v1beta1/abci';
 import { GetTxRequest, GetTxResponse, SimulateRequest, SimulateResponse } from 'cosmjs-types/cosmos/tx/v1beta1/service';
-import { AuthInfo, Tx, TxBody, TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx';
+import { AuthInfo, type Tx, TxBody, TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx';
 import type { LedgerEvent, TxResult } from '#types/results.ts';
 import { formatTime } from '#types/time.ts';
 import { fromHex, toHex } from '#util/bytes.ts';
+import { encodeMessage } from '../codec/exact-writer.ts';
 import { Refusal } from '../errors.ts';
 import { QueryRefusal } from './errors.ts';
 import { type QueryHandler, readRequest, type TxLookup } from './handler.ts';
@@ -20,7 +21,7 @@ export function txQueries(simulate: (bytes: Uint8Array) => TxResult): Readonly<R
       const text = readRequest(GetTxRequest, data).hash;
       const found = await extra.getTx?.(readHash(text));
       if (found === undefined) throw new QueryRefusal('NotFound', `tx not found: ${text}`);
-      return GetTxResponse.encode(getTxResponse(found, text)).finish();
+      return encodeMessage(GetTxResponse, getTxResponse(found, text));
     },
   };
 }
@@ -30,17 +31,17 @@ function simulatedBytes(data: Uint8Array): Uint8Array {
   const { tx, txBytes } = readRequest(SimulateRequest, data);
   if (txBytes.length > 0) return txBytes;
   if (tx === undefined) throw new QueryRefusal('InvalidArgument', 'empty txBytes is not allowed');
-  return TxRaw.encode({
+  return encodeMessage(TxRaw, {
     bodyBytes: tx.body === undefined ? new Uint8Array(0) : TxBody.encode(tx.body).finish(),
     authInfoBytes: tx.authInfo === undefined ? new Uint8Array(0) : AuthInfo.encode(tx.authInfo).finish(),
     signatures: tx.signatures,
-  }).finish();
+  });
 }
 
 function simulateResponse(simulate: (bytes: Uint8Array) => TxResult, bytes: Uint8Array): Uint8Array {
   const result = simulated(simulate, bytes);
   if (result.code !== 0) throw simulationFailure(result.log, result.gasUsed);
-  return SimulateResponse.encode({
+  return encodeMessage(SimulateResponse, {
     gasInfo: { gasWanted: result.gasWanted, gasUsed: result.gasUsed },
     result: {
       data: result.data,
@@ -48,7 +49,7 @@ function simulateResponse(simulate: (bytes: Uint8Array) => TxResult, bytes: Uint
       events: result.events.map(protoEvent),
       msgResponses: TxMsgData.decode(result.data).msgResponses,
     },
-  }).finish();
+  });
 }
 
 function simulated(simulate: (bytes: Uint8Array) => TxResult, bytes: Uint8Array): TxResult {
@@ -86,7 +87,7 @@ function getTxResponse(found: TxLookup, hash: string): GetTxResponse {
     info: result.info,
     gasWanted: result.gasWanted,
     gasUsed: result.gasUsed,
-    tx: { typeUrl: TX_TYPE_URL, value: Tx.encode(tx).finish() },
+    tx: { typeUrl: TX_TYPE_URL, value: found.bytes },
     timestamp: formatTime(found.time),
     events: result.events.map(protoEvent),
   };

@@ -130,24 +130,26 @@ export class WorkingState {
   }
 
   private load<Value>(records: Map<string, Slot>, collection: Collection<Value>, key: string): Slot {
-    const bytes = this.readBase(collection.store, key);
-    const slot: Slot =
-      bytes === undefined
-        ? ABSENT
-        : { value: collection.codec.decode(bytes), size: bytes.length, committed: bytes, codec: undefined };
+    const slot = this.readSlot(collection, key);
     records.set(key, slot);
     return slot;
   }
 
-  private readBase(store: StoreName, key: string): Uint8Array | undefined {
-    const { base } = this;
+  /** A record that cannot be read or decoded is a fault of the machine, whatever class of error says so. */
+  private readSlot<Value>({ store, codec }: Collection<Value>, key: string): Slot {
     try {
-      return 'getLatin1' in base
-        ? (base as Latin1Reader).getLatin1(store, key, fromLatin1(key))
-        : base.get(store, fromLatin1(key));
+      const bytes = this.readBase(store, key);
+      if (bytes === undefined) return ABSENT;
+      return { value: codec.decode(bytes), size: bytes.length, committed: bytes, codec: undefined };
     } catch (error) {
       throw new StateReadFailure(`committed state of store ${store} could not be read`, { cause: error });
     }
+  }
+
+  private readBase(store: StoreName, key: string): Uint8Array | undefined {
+    const { base } = this;
+    const bytes = fromLatin1(key);
+    return 'getLatin1' in base ? (base as Latin1Reader).getLatin1(store, key, bytes) : base.get(store, bytes);
   }
 }
 

@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { ROOT, run, startNode } from './process.ts';
+import { until, waitForHeight } from './rpc.ts';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Long enough for a loaded two-core machine; a test that waits longer has failed. */
-const READY_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 120_000;
+const LOG_FILE = 'node.log';
+/** Set, it keeps the homes of a run, to look for a fault in their logs. */
+const KEEP_HOMES = 'BIZRA_E2E_KEEP';
 
 export interface DevnetNode {
   readonly moniker: string;
@@ -29,50 +32,31 @@ export interface Ready {
   readonly accounts: readonly { readonly name: string; readonly address: string; readonly mnemonic: string }[];
 }
 
-export interface DevnetEvent {
+interface DevnetEvent {
   readonly event: string;
   readonly [key: string]: unknown;
 }
 
-/** A devnet of real processes on free ports, and the nodes that a test restarts beside it. */
+/** A devnet of real processes on free ports, and the nodes that a test restarts or adds beside it. */
 export class Devnet {
   readonly directory: string;
   readonly ready: Ready;
-  readonly events: DevnetEvent[];
   private readonly process: ChildProcess;
-  private readonly restarted = new Set<ChildProcess>();
+  /** Running processes that this class started, by pid. */
+  private readonly started = new Map<number, ChildProcess>();
 
-  private constructor(directory: string, ready: Ready, events: DevnetEvent[], process: ChildProcess) {
+  private constructor(directory: string, ready: Ready, process: ChildProcess) {
     this.directory = directory;
     this.ready = ready;
-    this.events = events;
     this.process = process;
   }
 
   static async start(...flags: string[]): Promise<Devnet> {
     const directory = await mkdtemp(join(tmpdir(), 'bizra-devnet-'));
-    const child = spawn(
-      process.execPath,
-      ['devnet/devnet.ts', '--json', '--base-port', '0', '--output', join(directory, 'net'), ...flags],
-      { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] },
-    );
-    const events: DevnetEvent[] = [];
-    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-    const ready = new Promise<Ready>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('the devnet was not ready in time')), READY_TIMEOUT_MS);
-      lines.on('line', (line) => {
-        const event = JSON.parse(line) as DevnetEvent;
-        events.push(event);
-        if (event.event !== 'ready') return;
-        clearTimeout(timer);
-        resolve(event as unknown as Ready);
-      });
-      child.once('exit', (code) => {
-        clearTimeout(timer);
-        reject(new Error(`the devnet ended with exit code ${code}`));
-      });
-    });
-    return new Devnet(directory, await ready, events, child);
+    const output = join(directory, 'net');
+    const args = ['devnet/devnet.ts', '--json', '--base-port', '0', '--output', output, ...flags];
+    const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+    return new Devnet(directory, await readyEvent(child), child);
   }
 
   get nodes(): readonly DevnetNode[] {
@@ -85,37 +69,92 @@ export class Devnet {
     return node;
   }
 
-  /** SIGKILL, and waits until the process is gone. */
-  async kill(index: number): Promise<void> {
-    const { pid } = this.node(index);
-    process.kill(pid, 'SIGKILL');
-    await until(`node ${index} is dead`, async () => !isAlive(pid));
+  /** SIGKILL to all of them at the same instant, and waits until the processes are gone. */
+  async kill(...indexes: number[]): Promise<void> {
+    const pids = indexes.map((index) => this.node(index).pid);
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    for (const pid of pids) await until(`process ${pid} is gone`, async () => !isAlive(pid));
   }
 
   /** Starts a killed node again on its home, as an operator would. */
-  start(index: number): void {
+  async restart(index: number): Promise<void> {
     const node = this.node(index);
-    const child = spawn(join(ROOT, 'bin/bizra-node'), ['start', '--home', node.home], {
-      cwd: ROOT,
-      stdio: ['ignore', 'ignore', 'inherit'],
+    node.pid = await this.spawn(node.home, []);
+  }
+
+  /**
+   * A new node with a key of its own, which knows the genesis file and one bootstrap address. Resolves when it answers.
+   */
+  async join(moniker: string, bootstrap: number): Promise<DevnetNode> {
+    const home = join(this.directory, moniker);
+    const genesis = join(this.node(0).home, 'config', 'genesis.json');
+    await run(['init', moniker, '--home', home, '--genesis', genesis]);
+    const peer = this.node(bootstrap).p2p;
+    const flags = ['--p2p.laddr', 'tcp://127.0.0.1:0', '--rpc.laddr', 'tcp://127.0.0.1:0', '--json'];
+    const pid = await this.spawn(home, [...flags, '--p2p.bootstrap_peers', peer]);
+    let answer: { rpc: string; p2p: string[] } | undefined;
+    await until(`${moniker} is ready`, async () => {
+      const line = (await readFile(join(home, LOG_FILE), 'utf8')).split('\n').find((text) => text.startsWith('{"event"'));
+      answer = line === undefined ? undefined : JSON.parse(line);
+      return answer !== undefined;
     });
-    assert(child.pid !== undefined, 'the node was started');
-    node.pid = child.pid;
-    this.restarted.add(child);
-    child.once('exit', () => this.restarted.delete(child));
+    assert(answer !== undefined);
+    const node = { moniker, home, pid, rpc: answer.rpc, rest: null, p2p: answer.p2p[0] ?? '' };
+    this.ready.nodes.push(node);
+    return node;
+  }
+
+  log(index: number): Promise<string> {
+    return readFile(join(this.node(index).home, LOG_FILE), 'utf8');
+  }
+
+  async waitForAll(height: number, timeoutMs?: number): Promise<void> {
+    await Promise.all(this.nodes.map(({ rpc }) => waitForHeight(rpc, height, timeoutMs)));
   }
 
   async stop(): Promise<void> {
-    for (const child of this.restarted) {
-      child.kill('SIGTERM');
-      await once(child, 'exit');
-    }
-    if (this.process.exitCode === null && this.process.signalCode === null) {
-      this.process.kill('SIGTERM');
-      await once(this.process, 'exit');
-    }
-    await rm(this.directory, { recursive: true, force: true });
+    for (const child of this.started.values()) child.kill('SIGTERM');
+    for (const child of [...this.started.values()]) await ended(child);
+    this.process.kill('SIGTERM');
+    await ended(this.process);
+    if (process.env[KEEP_HOMES] === undefined) await rm(this.directory, { recursive: true, force: true });
+    else console.log(`    homes are kept in ${this.directory}`);
   }
+
+  private async spawn(home: string, flags: readonly string[]): Promise<number> {
+    const log = await open(join(home, LOG_FILE), 'a');
+    const child = startNode(home, flags, log.fd);
+    await log.close();
+    const { pid } = child;
+    assert(pid !== undefined, 'the node was started');
+    this.started.set(pid, child);
+    child.once('exit', () => this.started.delete(pid));
+    return pid;
+  }
+}
+
+function readyEvent(child: ChildProcess): Promise<Ready> {
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+  return new Promise<Ready>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      child.kill('SIGTERM');
+      reject(new Error('the devnet was not ready in time'));
+    }, READY_TIMEOUT_MS);
+    lines.on('line', (line) => {
+      const event = JSON.parse(line) as DevnetEvent;
+      if (event.event !== 'ready') return;
+      clearTimeout(timer);
+      resolve(event as unknown as Ready);
+    });
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      reject(new Error(`the devnet ended with exit code ${code}`));
+    });
+  });
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
 }
 
 function isAlive(pid: number): boolean {
@@ -126,41 +165,4 @@ function isAlive(pid: number): boolean {
     // ESRCH: there is no such process.
     return false;
   }
-}
-
-/** Polls a condition of another process, which sends no event for it. */
-export async function until(what: string, condition: () => Promise<boolean>, timeoutMs = 60_000): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (performance.now() < deadline) {
-    if (await condition().catch(() => false)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  assert.fail(`not within ${timeoutMs} ms: ${what}`);
-}
-
-/** One JSON-RPC call. Throws with the node's text on an error. */
-export async function call<T>(rpc: string, method: string, params: Record<string, unknown> = {}): Promise<T> {
-  const response = await fetch(rpc, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-  });
-  const body = (await response.json()) as { result?: T; error?: { message: string; data?: string } };
-  if (body.error !== undefined) throw new Error(`${method}: ${body.error.data ?? body.error.message}`);
-  return body.result as T;
-}
-
-export async function heightOf(rpc: string): Promise<number> {
-  const status = await call<{ sync_info: { latest_block_height: string } }>(rpc, 'status');
-  return Number(status.sync_info.latest_block_height);
-}
-
-export async function waitForHeight(rpc: string, height: number, timeoutMs?: number): Promise<void> {
-  await until(`${rpc} reaches height ${height}`, async () => (await heightOf(rpc)) >= height, timeoutMs);
-}
-
-/** App hash in the header of `height`: the state after `height - 1`. */
-export async function appHashAt(rpc: string, height: number): Promise<string> {
-  const { header } = await call<{ header: { app_hash: string } }>(rpc, 'header', { height: String(height) });
-  return header.app_hash;
 }

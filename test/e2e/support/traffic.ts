@@ -1,22 +1,25 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { StargateClient } from '@cosmjs/stargate';
+import { RpcClient } from '#cli/rpc-client.ts';
+import { readAccount } from '#cli/submitter.ts';
 import { encodeBody, sendMessage, signTx } from '#cli/tx-builder.ts';
 import { accountAddress, encodeBech32 } from '#crypto/address.ts';
 import { sha256 } from '#crypto/hash.ts';
 import { secp256k1PublicKey } from '#crypto/secp256k1.ts';
 import { toHex } from '#util/bytes.ts';
-import { call, type Devnet } from './devnet.ts';
+import { BlockReader } from './block-reader.ts';
+import type { Devnet } from './devnet.ts';
+import { call, callMany, pause, until } from './rpc.ts';
 
 const GAS_LIMIT = 120_000n;
+const FEE_AMOUNT = '5000';
 const FUNDS = 1_000_000_000_000n;
 
 interface Account {
   readonly key: { privateKey: Uint8Array; publicKey: Uint8Array; address: Uint8Array };
   readonly text: string;
-  accountNumber: bigint;
-  sequence: bigint;
-  resync: boolean;
+  /** Undefined: to be read from a node first. */
+  next: { readonly accountNumber: bigint; readonly sequence: bigint } | undefined;
 }
 
 /** Keys of test accounts: fixed, worthless, the same in every run. */
@@ -25,8 +28,7 @@ function makeAccounts(count: number, prefix: string): Account[] {
     const privateKey = sha256(new TextEncoder().encode(`bizra e2e traffic ${index}`));
     const publicKey = secp256k1PublicKey(privateKey);
     const address = accountAddress(publicKey);
-    const text = encodeBech32(prefix, address);
-    return { key: { privateKey, publicKey, address }, text, accountNumber: 0n, sequence: 0n, resync: true };
+    return { key: { privateKey, publicKey, address }, text: encodeBech32(prefix, address), next: undefined };
   });
 }
 
@@ -41,40 +43,53 @@ export async function writeTrafficAccounts(path: string, count: number, prefix =
  * any node reported as committed. Nothing remembered may ever be missing, or stand at another height.
  */
 export class Traffic {
-  readonly reported = new Map<string, number>();
-  readonly conflicts: string[] = [];
+  /** Payments that a node took. */
   accepted = 0;
   private readonly net: Devnet;
-  private readonly accounts: Account[];
+  private readonly accounts: readonly Account[];
   private readonly paceMs: number;
-  private readonly readHeights: number[];
+  private readonly reported = new Map<string, number>();
+  private readonly blocks = new Map<number, string>();
+  private readonly conflicts: string[] = [];
+  private readonly readers: readonly BlockReader[];
+  private readonly payers: readonly Promise<void>[];
   private running = true;
-  private readonly workers: Promise<void>[];
 
+  /** Each account pays once every `paceMs`, to one node after the other. */
   constructor(net: Devnet, options: { readonly accounts: number; readonly paceMs: number }) {
     this.net = net;
     this.accounts = makeAccounts(options.accounts, net.ready.prefix);
     this.paceMs = options.paceMs;
-    this.readHeights = net.nodes.map(() => 0);
-    this.workers = [
-      ...this.accounts.map((account, index) => this.pay(account, index)),
-      ...net.nodes.map((_, index) => this.read(index)),
-    ];
+    this.readers = net.nodes.map(({ rpc }) => new BlockReader(rpc, (block) => this.remember(block)));
+    this.payers = this.accounts.map((account, index) => this.pay(account, index));
   }
 
+  get committed(): number {
+    return this.reported.size;
+  }
+
+  /** Stops paying and reading. */
   async stop(): Promise<void> {
     this.running = false;
-    await Promise.all(this.workers);
+    await Promise.all([...this.payers, ...this.readers.map((reader) => reader.stop())]);
+  }
+
+  /** Payments go on being committed. */
+  async flows(count = 20): Promise<void> {
+    const target = this.committed + count;
+    await until(`${count} more payments are committed`, async () => this.committed >= target);
   }
 
   /** Every transaction that was reported as committed is on every node, at the height that was reported. */
   async assertNothingLost(): Promise<void> {
     assert.ok(this.reported.size > 0, 'traffic was committed');
     assert.deepEqual(this.conflicts, []);
+    const hashes = [...this.reported.keys()];
+    const params = hashes.map((hash) => ({ hash: Buffer.from(hash, 'hex').toString('base64') }));
     for (const { rpc, moniker } of this.net.nodes) {
-      for (const [hash, height] of this.reported) {
-        const found = await call<{ height: string }>(rpc, 'tx', { hash: Buffer.from(hash, 'hex').toString('base64') });
-        assert.equal(Number(found.height), height, `${moniker} has ${hash} at another height`);
+      const found = await callMany<{ height: string }>(rpc, 'tx', params);
+      for (const [index, hash] of hashes.entries()) {
+        assert.equal(Number(found[index]?.height), this.reported.get(hash), `${moniker} has ${hash} elsewhere`);
       }
     }
   }
@@ -82,70 +97,38 @@ export class Traffic {
   private async pay(account: Account, index: number): Promise<void> {
     const to = this.accounts[(index + 1) % this.accounts.length]?.text ?? account.text;
     for (let turn = index; this.running; turn++) {
-      const node = this.net.node(turn % this.net.nodes.length);
-      try {
-        if (account.resync) await this.resync(account, node.rpc);
-        await this.payOnce(account, to, node.rpc);
-      } catch {
-        // The node is down, as this test wants it to be: the next turn asks another.
-        account.resync = true;
-      }
-      await new Promise((resolve) => setTimeout(resolve, this.paceMs));
+      const { rpc } = this.net.node(turn % this.net.nodes.length);
+      // The node may be down, as these tests want it to be: the next turn asks another, and reads the sequence first.
+      account.next = await this.payOnce(account, to, rpc).catch(() => undefined);
+      await pause(this.paceMs);
     }
   }
 
-  private async payOnce(account: Account, to: string, rpc: string): Promise<void> {
+  /** What the account's next payment needs; undefined when the node did not take this one. */
+  private async payOnce(account: Account, to: string, rpc: string): Promise<Account['next']> {
     const { chain_id: chainId, denom } = this.net.ready;
-    const { accountNumber, sequence } = account;
+    const { accountNumber, sequence } = account.next ?? (await readAccount(new RpcClient(rpc), account.text));
     const content = {
       messages: [sendMessage(account.text, to, [{ denom, amount: '1' }])],
-      fee: [{ denom, amount: '5000' }],
+      fee: [{ denom, amount: FEE_AMOUNT }],
       gasLimit: GAS_LIMIT,
     };
     const tx = signTx(account.key, { chainId, accountNumber, sequence }, content, encodeBody(content));
     const { code } = await call<{ code: number }>(rpc, 'broadcast_tx_sync', { tx: Buffer.from(tx).toString('base64') });
-    if (code === 0) {
-      account.sequence++;
-      this.accepted++;
-    } else account.resync = true;
+    if (code !== 0) return undefined;
+    this.accepted++;
+    return { accountNumber, sequence: sequence + 1n };
   }
 
-  private async resync(account: Account, rpc: string): Promise<void> {
-    const client = await StargateClient.connect(rpc);
-    try {
-      const { accountNumber, sequence } = await client.getSequence(account.text);
-      account.accountNumber = BigInt(accountNumber);
-      account.sequence = BigInt(sequence);
-      account.resync = false;
-    } finally {
-      client.disconnect();
+  private remember({ height, hash, txs }: { height: number; hash: string; txs: readonly string[] }): void {
+    const known = this.blocks.get(height);
+    if (known !== undefined && known !== hash) this.conflicts.push(`two blocks at height ${height}`);
+    if (known !== undefined) return;
+    this.blocks.set(height, hash);
+    for (const tx of txs) {
+      const txHash = toHex(sha256(Buffer.from(tx, 'base64')));
+      if (this.reported.has(txHash)) this.conflicts.push(`${txHash} is in two blocks`);
+      this.reported.set(txHash, height);
     }
-  }
-
-  private async read(index: number): Promise<void> {
-    while (this.running) {
-      await this.readNew(index).catch(() => {
-        // Down: go on where it stopped once it is back.
-      });
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-
-  private async readNew(index: number): Promise<void> {
-    const { rpc } = this.net.node(index);
-    const status = await call<{ sync_info: { latest_block_height: string } }>(rpc, 'status');
-    const head = Number(status.sync_info.latest_block_height);
-    for (let height = (this.readHeights[index] ?? 0) + 1; height <= head && this.running; height++) {
-      const { block } = await call<{ block: { data: { txs: string[] } } }>(rpc, 'block', { height: String(height) });
-      for (const tx of block.data.txs) this.remember(toHex(sha256(Buffer.from(tx, 'base64'))), height);
-      this.readHeights[index] = height;
-    }
-  }
-
-  private remember(hash: string, height: number): void {
-    const known = this.reported.get(hash);
-    if (known !== undefined && known !== height)
-      this.conflicts.push(`${hash} was reported at ${known} and at ${height}`);
-    this.reported.set(hash, height);
   }
 }

@@ -3,7 +3,17 @@ import { SimulateRequest, SimulateResponse } from 'cosmjs-types/cosmos/tx/v1beta
 import { AuthInfo, TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx';
 import fc from 'fast-check';
 import type { DecodedTx } from '#app/tx.ts';
-import { buildTx, chainOf, DENOM, genesisOf, send, type TestChain, type Wallet, wallet } from './support.ts';
+import {
+  blockRequest,
+  buildTx,
+  chainOf,
+  DENOM,
+  genesisOf,
+  send,
+  type TestChain,
+  type Wallet,
+  wallet,
+} from './support.ts';
 
 const alice = wallet('alice');
 const bob = wallet('bob');
@@ -60,6 +70,15 @@ describe('app: the pending state', () => {
     assert.equal(ledger.pendingSequence(alice.address), 0n);
   });
 
+  it('a dry check answers the same and leaves nothing', async () => {
+    const { ledger } = start();
+    const tx = ledger.decodeTx(payment(0n));
+    assert.equal((await ledger.verifyTx(tx)).code, 0);
+    const dry = ledger.dryCheckTx(tx);
+    assert.equal(ledger.pendingSequence(alice.address), 0n);
+    assert.deepEqual(ledger.checkTx(tx, 'new'), dry);
+  });
+
   it('recheck after a block: committed ones fail, later ones of the same account all survive', async () => {
     const chain = start();
     const txs: DecodedTx[] = [];
@@ -79,12 +98,18 @@ describe('app: the pending state', () => {
     const second = await admit(chain, payment(1n));
     await admit(chain, payment(0n, bob, alice));
     // Both alice's account and, by her payment, bob's balance change under the pending state.
-    const execution = await ledger.execute({ ...(await import('./support.ts')).blockRequest(1, [first.bytes]) });
+    const execution = await ledger.execute(blockRequest(1, [first.bytes]));
     state.apply(execution.changes, 1);
     ledger.forgetPending([alice.address.key]);
     assert.equal(ledger.pendingSequence(alice.address), 1n);
     assert.equal(ledger.pendingSequence(bob.address), 1n);
     assert.equal(ledger.checkTx(second, 'recheck').code, 0);
+    // A record that was only read is read again: dave had nothing, and is paid meanwhile.
+    assert.equal(ledger.pendingSequence(dave.address), undefined);
+    state.apply((await ledger.execute(blockRequest(2, [payment(1n, alice, dave)]))).changes, 2);
+    ledger.forgetPending([alice.address.key]);
+    assert.equal(ledger.pendingSequence(dave.address), 0n);
+    assert.equal(ledger.pendingSequence(bob.address), 1n);
     // Bob got 10 in the block and has 500 pending: exactly this fee is left to him.
     const rest = ledger.decodeTx(payment(1n, bob, alice, MILLION + 10n - 500n));
     assert.equal((await ledger.verifyTx(rest)).code, 0);

@@ -5,7 +5,18 @@ import { Refusal } from '#app/errors.ts';
 import { parseGasPrice } from '#app/gas-price.ts';
 import type { TxResult } from '#types/results.ts';
 import { fromHex } from '#util/bytes.ts';
-import { buildTx, CHAIN_ID, chainOf, DENOM, genesisOf, send, type TestChain, type TxInput, wallet } from './support.ts';
+import {
+  blockRequest,
+  buildTx,
+  CHAIN_ID,
+  chainOf,
+  DENOM,
+  genesisOf,
+  send,
+  type TestChain,
+  type TxInput,
+  wallet,
+} from './support.ts';
 
 const alice = wallet('alice');
 const bob = wallet('bob');
@@ -291,10 +302,7 @@ describe('app: refusals are the SDK’s, and leave nothing', () => {
     const tx = chain.ledger.decodeTx(buildTx({ ...payment, signers: [{ ...ALICE, accountNumber: 7n }] }));
     // As if the pool had met it while the account had another number.
     tx.rememberSignature(0, { pubKey: alice.publicKey, digest: new Uint8Array(32), valid: true });
-    const { txResults } = await chain.ledger.execute(
-      { ...(await import('./support.ts')).blockRequest(1, [tx.bytes]) },
-      { decoded: () => tx },
-    );
+    const { txResults } = await chain.ledger.execute(blockRequest(1, [tx.bytes]), { decoded: () => tx });
     assert.equal(answer(txResults[0] as TxResult), BAD_SIGNATURE);
   });
 });

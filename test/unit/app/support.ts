@@ -3,6 +3,7 @@ import { PubKey } from 'cosmjs-types/cosmos/crypto/secp256k1/keys';
 import { AuthInfo, Fee, SignDoc, SignerInfo, TxBody, TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx';
 import type { Any } from 'cosmjs-types/google/protobuf/any';
 import { type Address, AddressBook } from '#app/address.ts';
+import { encodeMessage } from '#app/codec/exact-writer.ts';
 import type { BlockExecution } from '#app/contract.ts';
 import type { GasPrice } from '#app/gas-price.ts';
 import { Ledger } from '#app/ledger.ts';
@@ -192,13 +193,14 @@ export function pubKeyAny(key: Uint8Array): Any {
 
 /** A transaction as wallets make it, encoded by cosmjs-types. */
 export function buildTx(input: TxInput): Uint8Array {
-  const bodyBytes = TxBody.encode(
+  const bodyBytes = encodeMessage(
+    TxBody,
     TxBody.fromPartial({
       messages: input.messages,
       memo: input.memo ?? '',
       timeoutHeight: input.timeoutHeight ?? 0n,
     }),
-  ).finish();
+  );
   const signerInfos = input.signers.map(({ wallet, sequence }) =>
     SignerInfo.fromPartial({
       ...(input.withoutKeys === true ? {} : { publicKey: pubKeyAny(wallet.publicKey) }),
@@ -207,7 +209,7 @@ export function buildTx(input: TxInput): Uint8Array {
     }),
   );
   const fee = Fee.fromPartial({ gasLimit: 200_000n, ...input.fee });
-  const authInfoBytes = AuthInfo.encode(AuthInfo.fromPartial({ signerInfos, fee })).finish();
+  const authInfoBytes = encodeMessage(AuthInfo, AuthInfo.fromPartial({ signerInfos, fee }));
   const signatures = input.signers.map(({ wallet, accountNumber }) => {
     if (input.signature !== undefined) return input.signature;
     const doc = SignDoc.encode({ bodyBytes, authInfoBytes, chainId: input.chainId ?? CHAIN_ID, accountNumber });

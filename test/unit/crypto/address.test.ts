@@ -60,6 +60,8 @@ describe('addresses', () => {
   it('refuses bad texts with one short line', () => {
     const mixed = encodeBech32('bizra', new Uint8Array(20)).replace('bizra', 'Bizra');
     const nonZeroPadding = bech32.encode('bizra', [31, 31]);
+    const wordTooMany = bech32.encode('bizra', [...bech32.toWords(new Uint8Array(20)), 0]);
+    assert.throws(() => decodeBech32(wordTooMany), badAddress);
     for (const text of ['', '1', 'bizra', 'bizra1', '1qqqqqq', mixed, nonZeroPadding, 'x'.repeat(10_000)]) {
       assert.throws(
         () => decodeBech32(text),

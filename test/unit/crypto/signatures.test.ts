@@ -7,6 +7,7 @@ import { generateEd25519, signEd25519, verifyEd25519 } from '#crypto/ed25519.ts'
 import { sha256 } from '#crypto/hash.ts';
 import { PortableVerifier, verifyEd25519Portable, verifySecp256k1Portable } from '#crypto/portable-verifier.ts';
 import { isSecp256k1PublicKey, secp256k1PublicKey, signSecp256k1, verifySecp256k1 } from '#crypto/secp256k1.ts';
+import { hasSecp256k1SignatureForm } from '#crypto/secp256k1-form.ts';
 import { InlineVerifier, type VerifyItem } from '#crypto/verifier.ts';
 import { concatBytes, fromHex, toHex } from '#util/bytes.ts';
 
@@ -89,6 +90,11 @@ describe('secp256k1', () => {
     for (const [a, b] of pairs) {
       assert.equal(bothSecp(publicKey, digest, concatBytes(bigEndian(a), bigEndian(b))), false, `${a} ${b}`);
     }
+    assert.ok(
+      !hasSecp256k1SignatureForm(concatBytes(bigEndian(r), bigEndian(SECP_HALF + 1n))),
+      'whatever a backend says',
+    );
+    assert.ok(hasSecp256k1SignatureForm(concatBytes(bigEndian(SECP_ORDER - 1n), bigEndian(SECP_HALF))));
     for (const length of [0, 63, 65, 128]) assert.equal(bothSecp(publicKey, digest, new Uint8Array(length)), false);
   });
 
@@ -175,15 +181,31 @@ describe('ed25519', () => {
         for (const s of [zero, signature.subarray(32)]) bothEd(key, message, concatBytes(r, s));
       }
     }
-    // A key with a torsion component, signed so that only the cofactored equation holds.
     const secret = 12345n;
-    const mixedKey = ed25519.Point.BASE.multiply(secret).add(torsion).toBytes();
-    for (let nonce = 1n; nonce <= 16n; nonce++) {
-      const r = ed25519.Point.BASE.multiply(nonce).toBytes();
-      const challenge = toBigInt(sha512(concatBytes(r, mixedKey, message)).reverse()) % ED_ORDER;
-      const s = littleEndian((nonce + challenge * secret) % ED_ORDER);
-      bothEd(mixedKey, message, concatBytes(r, s));
+    const challengeOf = (r: Uint8Array, key: Uint8Array): bigint =>
+      toBigInt(sha512(concatBytes(r, key, message)).reverse()) % ED_ORDER;
+    // Small-order keys: wherever the challenge cancels them, any R = rB with s = r satisfies the equation.
+    for (const key of encodings) {
+      for (let nonce = 1n; nonce <= 24n; nonce++) {
+        const r = ed25519.Point.BASE.multiply(nonce).toBytes();
+        assert.equal(bothEd(key, message, concatBytes(r, littleEndian(nonce))), false);
+      }
     }
+    // R of small order: with s = k * secret, sB - kA is the identity.
+    const honestKey = ed25519.Point.BASE.multiply(secret).toBytes();
+    for (const r of encodings) {
+      const s = littleEndian((challengeOf(r, honestKey) * secret) % ED_ORDER);
+      assert.equal(bothEd(honestKey, message, concatBytes(r, s)), false);
+    }
+    // A key with a torsion component, signed so that the cofactored equation always holds, the other one sometimes.
+    const verdicts = new Set<boolean>();
+    const mixedKey = ed25519.Point.BASE.multiply(secret).add(torsion).toBytes();
+    for (let nonce = 1n; nonce <= 48n; nonce++) {
+      const r = ed25519.Point.BASE.multiply(nonce).toBytes();
+      const s = littleEndian((nonce + challengeOf(r, mixedKey) * secret) % ED_ORDER);
+      verdicts.add(bothEd(mixedKey, message, concatBytes(r, s)));
+    }
+    assert.equal(verdicts.size, 2, 'both verdicts occur: the cofactor is not used');
   });
 });
 

@@ -169,6 +169,30 @@ describe('strict decoding', () => {
     }
   });
 
+  it('numbers longer than needed, explicit zeros and explicit empty fields', () => {
+    const tail = encodeTxResult({ ...result, code: 0, data: new Uint8Array(0) });
+    const prefixes: [number[], boolean][] = [
+      [[0x08, 0x05], true],
+      [[0x08, 0x85, 0x00], false],
+      [[0x08, 0x85, 0x80, 0x00], false],
+      [[0x08, 0x00], false],
+      [[0x12, 0x01, 0x07], true],
+      [[0x12, 0x81, 0x00, 0x07], false],
+      [[0x12, 0x00], false],
+      [[0x88, 0x00, 0x05], false],
+    ];
+    for (const [prefix, valid] of prefixes) {
+      const bytes = concatBytes(Uint8Array.from(prefix), tail);
+      assert.equal(isRefusedOrExact(codecs.TxResult as Codec, bytes), !valid, toHex(Uint8Array.from(prefix)));
+    }
+    const gas = [
+      [0x28, 0x85, 0x00],
+      [0x28, 0x00],
+      [0x28, ...new Array<number>(9).fill(0xff), 0x02],
+    ];
+    for (const field of gas) assert.ok(isRefusedOrExact(codecs.TxResult as Codec, Uint8Array.from(field)));
+  });
+
   it('submessage-absent: each sub-message that is left out is an error', () => {
     const absent: [string, () => unknown][] = [];
     const without = <T extends object>(
@@ -305,8 +329,12 @@ describe('strict decoding', () => {
     const frame = encodeVote(vote);
     const decoded = decodeVote(frame);
     const block = decodeBlock((codecs.Block as Codec).bytes);
+    const buffer = Buffer.from(frame);
+    const fromBuffer = decodeVote(buffer);
     frame.fill(0);
+    buffer.fill(0);
     assert.deepEqual(decoded, vote);
+    assert.deepEqual(fromBuffer, vote, 'a Buffer is copied, too, and no Buffer comes out');
     for (const tx of block.txs) assert.ok(tx.buffer.byteLength <= Math.max(tx.length, 1), 'a transaction of its own');
   });
 

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { generateEd25519 } from '#crypto/ed25519.ts';
 import { sha256 } from '#crypto/hash.ts';
 import { MAX_TOTAL_VOTING_POWER } from '#types/limits.ts';
+import { rescale, rotate, type Seat } from '#types/proposer-priority.ts';
 import { type PublicKey, type Validator, ValidatorSet, type ValidatorUpdate } from '#types/validator-set.ts';
 import { equalBytes, toHex } from '#util/bytes.ts';
 
@@ -20,6 +21,38 @@ const snapshot = (set: ValidatorSet): string =>
 function priorityOf(set: ValidatorSet, index: number): bigint {
   return set.validators.find(({ pubKey }) => equalBytes(pubKey.bytes, key(index).bytes))?.proposerPriority ?? 99n;
 }
+
+describe('proposer priorities', () => {
+  const seats = (...priorities: bigint[]): Seat[] =>
+    priorities.map((proposerPriority, i) => ({
+      address: Uint8Array.of(i),
+      pubKey: key(i),
+      votingPower: 1n,
+      proposerPriority,
+    }));
+  const rescaled = (total: bigint, ...priorities: bigint[]): bigint[] => {
+    const list = seats(...priorities);
+    rescale(list, total);
+    return list.map(({ proposerPriority }) => proposerPriority);
+  };
+
+  it('are divided by the rounded-up ratio to a window of twice the total, toward zero', () => {
+    assert.deepEqual(rescaled(100n, 750n, -250n), [150n, -50n]);
+    assert.deepEqual(rescaled(100n, 120n, -80n), [120n, -80n], 'exactly the window');
+    assert.deepEqual(rescaled(100n, 121n, -80n), [60n, -40n], 'one more: halved, 60.5 toward zero');
+    assert.deepEqual(rescaled(2n, 3n, -3n), [1n, -1n], '1.5 and -1.5 toward zero');
+    assert.deepEqual(rescaled(1n, 2n ** 63n - 1n, -(2n ** 63n)), [1n, -2n], 'the difference stops at the end of int64');
+  });
+
+  it('stop at the ends of int64', () => {
+    const list = seats(2n ** 63n - 1n, -(2n ** 63n));
+    assert.equal(rotate(list, 2n), 0);
+    assert.deepEqual(
+      list.map(({ proposerPriority }) => proposerPriority),
+      [2n ** 63n - 3n, -(2n ** 63n) + 1n],
+    );
+  });
+});
 
 describe('ValidatorSet', () => {
   it('is ordered by power, then address', () => {

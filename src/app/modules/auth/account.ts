@@ -1,9 +1,10 @@
 import { BaseAccount, ModuleAccount } from 'cosmjs-types/cosmos/auth/v1beta1/auth';
-import { PubKey } from 'cosmjs-types/cosmos/crypto/secp256k1/keys';
 import { Any } from 'cosmjs-types/google/protobuf/any';
-import { assert } from '#util/assert.ts';
+import { AssertionError, assert } from '#util/assert.ts';
 import { type Address, type AddressBook, isAddress } from '../../address.ts';
+import { encodeMessage } from '../../codec/exact-writer.ts';
 import { asciiBytes } from '../../codec/text.ts';
+import { WireReader } from '../../codec/wire-reader.ts';
 import { fieldSize, uint64Size, WireWriter } from '../../codec/wire-writer.ts';
 import type { Codec } from '../../store/collection.ts';
 
@@ -29,6 +30,7 @@ export const BASE_ACCOUNT_URL = '/cosmos.auth.v1beta1.BaseAccount';
 export const MODULE_ACCOUNT_URL = '/cosmos.auth.v1beta1.ModuleAccount';
 export const SECP256K1_PUB_KEY_URL = '/cosmos.crypto.secp256k1.PubKey';
 
+const BASE_ACCOUNT_URL_BYTES = asciiBytes(BASE_ACCOUNT_URL);
 const SECP256K1_URL_BYTES = asciiBytes(SECP256K1_PUB_KEY_URL);
 const PUB_KEY_LENGTH = 33;
 /** `PubKey{key=1}`. */
@@ -71,7 +73,7 @@ function baseSize(account: Account): number {
 }
 
 function encodeAccount(account: Account): Uint8Array {
-  if (account.module !== undefined) return Any.encode(accountAny(account)).finish();
+  if (account.module !== undefined) return encodeMessage(Any, accountAny(account));
   const inner = baseSize(account);
   const writer = new WireWriter(fieldSize(BASE_ACCOUNT_URL.length) + fieldSize(inner));
   writer.asciiField(0x0a, BASE_ACCOUNT_URL);
@@ -106,27 +108,58 @@ function encodeModule(account: Account): Uint8Array {
   const { name, permissions } = account.module as NonNullable<Account['module']>;
   const message = ModuleAccount.fromPartial({ name, permissions: [...permissions] });
   message.baseAccount = BaseAccount.decode(encodeBase(account));
-  return ModuleAccount.encode(message).finish();
+  return encodeMessage(ModuleAccount, message);
 }
 
 /** Reads what this file wrote; committed bytes were checked against the state's root. */
 function decodeAccount(addresses: AddressBook, bytes: Uint8Array): Account {
+  const reader = new WireReader(bytes);
+  reader.tag(0);
+  if (!reader.skipIfEqual(BASE_ACCOUNT_URL_BYTES)) return decodeModuleAccount(addresses, bytes);
+  reader.tag(0);
+  const outer = reader.enterBytes();
+  const account = readBase(addresses, reader, undefined);
+  reader.leave(outer);
+  return account;
+}
+
+function readBase(addresses: AddressBook, reader: WireReader, module: Account['module']): Account {
+  let text = '';
+  let pubKey: Uint8Array | undefined;
+  let accountNumber = 0n;
+  let sequence = 0n;
+  while (reader.more()) {
+    const tag = reader.tag(0);
+    if (tag === 0x0a) text = reader.text();
+    else if (tag === 0x12) pubKey = readPubKey(reader);
+    else if (tag === 0x18) accountNumber = reader.uint64();
+    else if (tag === 0x20) sequence = reader.uint64();
+    else throw new AssertionError(`account record with tag ${tag}`);
+  }
+  const address = addresses.parse(text);
+  assert(isAddress(address), `account record with address ${text}`);
+  return { address, pubKey, accountNumber, sequence, module };
+}
+
+/** `Any` of a secp256k1 key; a copy of the key. */
+function readPubKey(reader: WireReader): Uint8Array {
+  const outer = reader.enter();
+  reader.tag(0);
+  assert(reader.skipIfEqual(SECP256K1_URL_BYTES), 'an account has a secp256k1 key');
+  reader.tag(0);
+  const any = reader.enterBytes();
+  reader.tag(0);
+  const key = new Uint8Array(reader.view());
+  reader.leave(any);
+  reader.leave(outer);
+  return key;
+}
+
+function decodeModuleAccount(addresses: AddressBook, bytes: Uint8Array): Account {
   const any = Any.decode(bytes);
-  if (any.typeUrl === BASE_ACCOUNT_URL) return fromBase(addresses, BaseAccount.decode(any.value), undefined);
   assert(any.typeUrl === MODULE_ACCOUNT_URL, `account record of type ${any.typeUrl}`);
   const { baseAccount, name, permissions } = ModuleAccount.decode(any.value);
   assert(baseAccount !== undefined, 'a module account has a base account');
-  return fromBase(addresses, baseAccount, { name, permissions });
-}
-
-function fromBase(addresses: AddressBook, base: BaseAccount, module: Account['module']): Account {
-  const address = addresses.parse(base.address);
-  assert(isAddress(address), `account record with address ${base.address}`);
-  return {
-    address,
-    pubKey: base.pubKey === undefined ? undefined : PubKey.decode(base.pubKey.value).key,
-    accountNumber: base.accountNumber,
-    sequence: base.sequence,
-    module,
-  };
+  const base = new WireReader(encodeMessage(BaseAccount, baseAccount));
+  return readBase(addresses, base, { name, permissions });
 }

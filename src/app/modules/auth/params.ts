@@ -1,4 +1,5 @@
 import { Params } from 'cosmjs-types/cosmos/auth/v1beta1/auth';
+import { encodeMessage } from '../../codec/exact-writer.ts';
 import { genesisNumber, genesisObject } from '../../genesis-fields.ts';
 import type { Codec } from '../../store/collection.ts';
 
@@ -39,7 +40,7 @@ export const authParamsCodec: Codec<AuthParams> = {
 };
 
 function encodeAuthParams(params: AuthParams): Uint8Array {
-  return Params.encode(authParamsMessage(params)).finish();
+  return encodeMessage(Params, authParamsMessage(params));
 }
 
 /** The SDK's message, for queries. */

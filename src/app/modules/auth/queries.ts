@@ -12,6 +12,7 @@ import {
 } from 'cosmjs-types/cosmos/auth/v1beta1/query';
 import { fromLatin1 } from '#util/bytes.ts';
 import type { AddressBook } from '../../address.ts';
+import { encodeMessage } from '../../codec/exact-writer.ts';
 import { QueryRefusal } from '../../query/errors.ts';
 import { type QueryContext, type QueryHandler, readAddress, readRecord, readRequest } from '../../query/handler.ts';
 import { paginate } from '../../query/pagination.ts';
@@ -38,29 +39,29 @@ export function authQueries(auth: AuthState, addresses: AddressBook): Readonly<R
   return {
     [`${SERVICE}/Account`]: async (data, context) => {
       const account = await find(context, readRequest(QueryAccountRequest, data).address);
-      return QueryAccountResponse.encode({ account: accountAny(account) }).finish();
+      return encodeMessage(QueryAccountResponse, { account: accountAny(account) });
     },
     [`${SERVICE}/AccountInfo`]: async (data, context) => {
       const account = await find(context, readRequest(QueryAccountRequest, data).address);
-      return QueryAccountInfoResponse.encode({ info: BaseAccount.decode(encodeBase(account)) }).finish();
+      return encodeMessage(QueryAccountInfoResponse, { info: BaseAccount.decode(encodeBase(account)) });
     },
     [`${SERVICE}/Accounts`]: async (data, { view }) => {
       const { pagination } = readRequest(QueryAccountsRequest, data);
       const { entries, page } = await paginate(view, AUTH_STORE, fromLatin1(ACCOUNT_PREFIX), pagination);
       const accounts = entries.map(({ value }) => accountAny(auth.accounts.codec.decode(value)));
-      return QueryAccountsResponse.encode({ accounts, pagination: page }).finish();
+      return encodeMessage(QueryAccountsResponse, { accounts, pagination: page });
     },
     [`${SERVICE}/ModuleAccounts`]: async (_data, context) => {
       const account = await findModule(context, FEE_COLLECTOR);
-      return QueryModuleAccountsResponse.encode({ accounts: [accountAny(account)] }).finish();
+      return encodeMessage(QueryModuleAccountsResponse, { accounts: [accountAny(account)] });
     },
     [`${SERVICE}/ModuleAccountByName`]: async (data, context) => {
       const account = await findModule(context, readRequest(QueryModuleAccountByNameRequest, data).name);
-      return QueryModuleAccountByNameResponse.encode({ account: accountAny(account) }).finish();
+      return encodeMessage(QueryModuleAccountByNameResponse, { account: accountAny(account) });
     },
     [`${SERVICE}/Params`]: async (_data, { view }) => {
       const params = await auth.queryParams((collection, key) => readRecord(view, collection, key));
-      return QueryParamsResponse.encode({ params: authParamsMessage(params) }).finish();
+      return encodeMessage(QueryParamsResponse, { params: authParamsMessage(params) });
     },
   };
 }

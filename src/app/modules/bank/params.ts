@@ -1,4 +1,5 @@
 import { Params } from 'cosmjs-types/cosmos/bank/v1beta1/bank';
+import { encodeMessage } from '../../codec/exact-writer.ts';
 import { genesisError } from '../../errors.ts';
 import { genesisBoolean, genesisList, genesisObject } from '../../genesis-fields.ts';
 import type { Codec } from '../../store/collection.ts';
@@ -18,7 +19,7 @@ export const bankParamsCodec: Codec<BankParams> = {
 };
 
 function encodeBankParams(params: BankParams): Uint8Array {
-  return Params.encode(bankParamsMessage(params)).finish();
+  return encodeMessage(Params, bankParamsMessage(params));
 }
 
 /** The SDK's message, for queries. */

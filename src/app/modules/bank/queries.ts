@@ -22,6 +22,7 @@ import type { Coin as ProtoCoin } from 'cosmjs-types/cosmos/base/v1beta1/coin';
 import type { StateView } from '#state/store.ts';
 import { fromLatin1, toLatin1 } from '#util/bytes.ts';
 import type { AddressBook } from '../../address.ts';
+import { encodeMessage } from '../../codec/exact-writer.ts';
 import { isDenom } from '../../coins.ts';
 import { QueryRefusal } from '../../query/errors.ts';
 import { type QueryHandler, readAddress, readRecord, readRequest } from '../../query/handler.ts';
@@ -55,21 +56,21 @@ function balanceQueries(bank: BankState, addresses: AddressBook): Readonly<Recor
   return {
     [`${SERVICE}/Balance`]: async (data, { view }) => {
       const { address, denom } = readRequest(QueryBalanceRequest, data);
-      return QueryBalanceResponse.encode({ balance: await balance(view, address, denom) }).finish();
+      return encodeMessage(QueryBalanceResponse, { balance: await balance(view, address, denom) });
     },
     [`${SERVICE}/SpendableBalanceByDenom`]: async (data, { view }) => {
       const { address, denom } = readRequest(QuerySpendableBalanceByDenomRequest, data);
-      return QuerySpendableBalanceByDenomResponse.encode({ balance: await balance(view, address, denom) }).finish();
+      return encodeMessage(QuerySpendableBalanceByDenomResponse, { balance: await balance(view, address, denom) });
     },
     [`${SERVICE}/AllBalances`]: async (data, { view }) => {
       const { address, pagination } = readRequest(QueryAllBalancesRequest, data);
       const { coins, page } = await balances(view, address, pagination);
-      return QueryAllBalancesResponse.encode({ balances: coins, pagination: page }).finish();
+      return encodeMessage(QueryAllBalancesResponse, { balances: coins, pagination: page });
     },
     [`${SERVICE}/SpendableBalances`]: async (data, { view }) => {
       const { address, pagination } = readRequest(QuerySpendableBalancesRequest, data);
       const { coins, page } = await balances(view, address, pagination);
-      return QuerySpendableBalancesResponse.encode({ balances: coins, pagination: page }).finish();
+      return encodeMessage(QuerySpendableBalancesResponse, { balances: coins, pagination: page });
     },
   };
 }
@@ -79,12 +80,12 @@ function supplyQueries(bank: BankState): Readonly<Record<string, QueryHandler>> 
     [`${SERVICE}/TotalSupply`]: async (data, { view }) => {
       const { pagination } = readRequest(QueryTotalSupplyRequest, data);
       const { coins, page } = await coinPage(view, fromLatin1(SUPPLY_PREFIX), pagination);
-      return QueryTotalSupplyResponse.encode({ supply: coins, pagination: page }).finish();
+      return encodeMessage(QueryTotalSupplyResponse, { supply: coins, pagination: page });
     },
     [`${SERVICE}/SupplyOf`]: async (data, { view }) => {
       const denom = readDenom(readRequest(QuerySupplyOfRequest, data).denom);
       const supply = (await readRecord(view, bank.supply, supplyKey(denom))) ?? 0n;
-      return QuerySupplyOfResponse.encode({ amount: { denom, amount: String(supply) } }).finish();
+      return encodeMessage(QuerySupplyOfResponse, { amount: { denom, amount: String(supply) } });
     },
   };
 }
@@ -93,19 +94,19 @@ function denomQueries(bank: BankState): Readonly<Record<string, QueryHandler>> {
   return {
     [`${SERVICE}/Params`]: async (_data, { view }) => {
       const params = await bank.queryParams((collection, key) => readRecord(view, collection, key));
-      return QueryParamsResponse.encode({ params: bankParamsMessage(params) }).finish();
+      return encodeMessage(QueryParamsResponse, { params: bankParamsMessage(params) });
     },
     [`${SERVICE}/DenomMetadata`]: async (data, { view }) => {
       const denom = readDenom(readRequest(QueryDenomMetadataRequest, data).denom);
       const metadata = await readRecord(view, bank.metadata, METADATA_PREFIX + denom);
       if (metadata === undefined) throw new QueryRefusal('NotFound', `client metadata for denom ${denom}`);
-      return QueryDenomMetadataResponse.encode({ metadata }).finish();
+      return encodeMessage(QueryDenomMetadataResponse, { metadata });
     },
     [`${SERVICE}/DenomsMetadata`]: async (data, { view }) => {
       const { pagination } = readRequest(QueryDenomsMetadataRequest, data);
       const { entries, page } = await paginate(view, BANK_STORE, fromLatin1(METADATA_PREFIX), pagination);
       const metadatas = entries.map(({ value }) => bank.metadata.codec.decode(value));
-      return QueryDenomsMetadataResponse.encode({ metadatas, pagination: page }).finish();
+      return encodeMessage(QueryDenomsMetadataResponse, { metadatas, pagination: page });
     },
   };
 }

@@ -1,6 +1,7 @@
 import { Metadata } from 'cosmjs-types/cosmos/bank/v1beta1/bank';
 import { assert } from '#util/assert.ts';
 import type { Address } from '../../address.ts';
+import { encodeMessage } from '../../codec/exact-writer.ts';
 import { asciiBytes, asciiText } from '../../codec/text.ts';
 import { type Codec, Collection, type StoreAccess } from '../../store/collection.ts';
 import type { ReadRecord } from '../auth/state.ts';
@@ -34,8 +35,8 @@ const booleanCodec: Codec<boolean> = {
 };
 
 const metadataCodec: Codec<Metadata> = {
-  encode: (metadata) => Metadata.encode(metadata).finish(),
-  size: (metadata) => Metadata.encode(metadata).finish().length,
+  encode: (metadata) => encodeMessage(Metadata, metadata),
+  size: (metadata) => encodeMessage(Metadata, metadata).length,
   decode: (bytes) => Metadata.decode(bytes),
 };
 
