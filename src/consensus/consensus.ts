@@ -1,5 +1,5 @@
 import type { Block } from '#types/block.ts';
-import type { BlockId } from '#types/block-id.ts';
+import { type BlockId, equalBlockIds } from '#types/block-id.ts';
 import type { Commit } from '#types/commit.ts';
 import type { Proposal } from '#types/proposal.ts';
 import { hasTwoThirds } from '#types/quorum.ts';
@@ -131,11 +131,12 @@ export class Consensus {
 
   private takeProposal(actions: Actions, proposal: Proposal): void {
     const { state } = actions;
-    if (proposal.height === state.height + 1) this.held?.holdProposal(proposal);
-    if (proposal.height !== state.height || state.decided !== undefined) return;
-    if (!isWellFormedProposal(proposal, state.maxBlockBytes)) return;
+    if (!this.wantsProposal(proposal)) return;
+    if (proposal.height === state.height + 1) {
+      this.held?.holdProposal(proposal);
+      return;
+    }
     const { round } = proposal;
-    if (round < state.round || round > highestProposalRound(state) || state.proposals.has(round)) return;
     state.proposals.set(round, proposal);
     actions.progress();
     // Its proposer found that it was due: nothing is gained by waiting on.
@@ -218,6 +219,41 @@ export class Consensus {
   /** An accepted proposal of this height; of the current round if none is given. */
   proposal(round: number = this.round): Proposal | undefined {
     return this.state?.proposals.get(round);
+  }
+
+  /** An accepted proposal of this height, or one held for the next. */
+  proposalAt(height: number, round: number): Proposal | undefined {
+    if (this.state === undefined) return undefined;
+    if (height === this.state.height + 1) return this.held?.proposal(round);
+    return height === this.state.height ? this.state.proposals.get(round) : undefined;
+  }
+
+  /** Whether the proposal would be taken: others are neither verified nor logged. */
+  wantsProposal(proposal: Proposal): boolean {
+    const { state } = this;
+    if (state === undefined) return false;
+    const { height, round } = proposal;
+    if (height === state.height + 1) return this.held?.wantsProposal(proposal) ?? false;
+    if (height !== state.height || state.decided !== undefined) return false;
+    if (!isWellFormedProposal(proposal, state.maxBlockBytes)) return false;
+    return round >= state.round && round <= highestProposalRound(state) && !state.proposals.has(round);
+  }
+
+  /** Whether the vote would change anything: others are neither verified nor logged. */
+  wantsVote(vote: Vote): boolean {
+    const { state } = this;
+    if (state === undefined) return false;
+    if (vote.height === state.height) return state.votes.wants(vote);
+    if (vote.height === state.height + 1) return this.held?.wantsVote(vote) ?? false;
+    return vote.height === state.height - 1 && state.lastCommit?.wants(vote) === true;
+  }
+
+  /** Whether the block is kept for a rule of this height, or for the next one. */
+  holds(blockId: BlockId): boolean {
+    const { state } = this;
+    if (state === undefined) return false;
+    if (state.blocks.get(blockId) !== undefined || this.held?.hasBlock(blockId) === true) return true;
+    return state.decided !== undefined && equalBlockIds(state.decided.blockId, blockId);
   }
 
   /** A complete block of this height that a rule still needs. */

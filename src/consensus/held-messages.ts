@@ -27,24 +27,42 @@ export class HeldMessages {
     this.maxBlockBytes = maxBlockBytes;
   }
 
+  /** Whether `holdVote` would keep it: the first of each round and type; when full, of a round above the lowest. */
+  wantsVote(vote: Vote): boolean {
+    if (!isVoteOf(this.validators, vote) || (vote.type !== PREVOTE && vote.type !== PRECOMMIT)) return false;
+    if (!Number.isSafeInteger(vote.round) || vote.round < 0) return false;
+    const held = this.votes.get(vote.validatorIndex) ?? [];
+    if (held.some((other) => other.round === vote.round && other.type === vote.type)) return false;
+    return held.length < VOTES_PER_VALIDATOR || held.some((other) => other.round < vote.round);
+  }
+
   /** Keeps the first vote of each round and type; when full, the lowest round gives way to a higher one. */
   holdVote(vote: Vote): void {
-    if (!isVoteOf(this.validators, vote) || (vote.type !== PREVOTE && vote.type !== PRECOMMIT)) return;
-    if (!Number.isSafeInteger(vote.round) || vote.round < 0) return;
+    if (!this.wantsVote(vote)) return;
     const held = this.votes.get(vote.validatorIndex) ?? [];
-    if (held.some((other) => other.round === vote.round && other.type === vote.type)) return;
     if (held.length >= VOTES_PER_VALIDATOR) {
       const lowest = held.reduce((low, other, index) => (other.round < (held[low] as Vote).round ? index : low), 0);
-      if ((held[lowest] as Vote).round >= vote.round) return;
       held.splice(lowest, 1);
     }
     held.push(vote);
     this.votes.set(vote.validatorIndex, held);
   }
 
+  wantsProposal(proposal: Proposal): boolean {
+    if (!isWellFormedProposal(proposal, this.maxBlockBytes) || proposal.round >= PROPOSAL_ROUNDS_AHEAD) return false;
+    return !this.proposals.has(proposal.round);
+  }
+
   holdProposal(proposal: Proposal): void {
-    if (!isWellFormedProposal(proposal, this.maxBlockBytes) || proposal.round >= PROPOSAL_ROUNDS_AHEAD) return;
-    if (!this.proposals.has(proposal.round)) this.proposals.set(proposal.round, proposal);
+    if (this.wantsProposal(proposal)) this.proposals.set(proposal.round, proposal);
+  }
+
+  proposal(round: number): Proposal | undefined {
+    return this.proposals.get(round);
+  }
+
+  hasBlock(blockId: BlockId): boolean {
+    return this.blocks.has(blockIdKey(blockId));
   }
 
   /** Keeps blocks of held proposals only. */

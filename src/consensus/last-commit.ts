@@ -36,6 +36,11 @@ export class LastCommit {
     return this.votes.add(vote);
   }
 
+  /** Whether `add` would change anything. */
+  wants(vote: Vote): boolean {
+    return vote.round === this.round && vote.type === PRECOMMIT && this.votes.wants(vote);
+  }
+
   has(validatorIndex: number): boolean {
     return this.votes.get(validatorIndex) !== undefined;
   }

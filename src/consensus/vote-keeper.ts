@@ -93,9 +93,18 @@ export class VoteKeeper {
 
   add(vote: Vote): AddedVote {
     if (vote.height !== this.height || !isVoteOf(this.validators, vote)) return IGNORED;
-    if (!Number.isSafeInteger(vote.round) || vote.round < 0) return IGNORED;
-    if (vote.type !== PREVOTE && vote.type !== PRECOMMIT) return IGNORED;
+    if (!isPlaced(vote)) return IGNORED;
     return vote.round <= this.round ? this.addNow(vote) : this.addAhead(vote);
+  }
+
+  /** Whether `add` would change anything. */
+  wants(vote: Vote): boolean {
+    if (!isPlaced(vote) || !isVoteOf(this.validators, vote)) return false;
+    if (vote.round <= this.round) return this.set(vote.round, vote.type)?.wants(vote) ?? true;
+    const kept = this.future.get(vote.validatorIndex);
+    if (kept === undefined || kept.round !== vote.round) return kept === undefined || kept.round < vote.round;
+    const earlier = kept.votes.get(vote.type);
+    return earlier === undefined || !(kept.caught || equalBlockIds(earlier.blockId, vote.blockId));
   }
 
   /** A peer's claim of +2/3; heard for rounds up to the current one, and repeated by peers. */
@@ -172,4 +181,9 @@ export class VoteKeeper {
     }
     return votes;
   }
+}
+
+/** A round and a type that a vote can have. */
+function isPlaced({ round, type }: Vote): boolean {
+  return Number.isSafeInteger(round) && round >= 0 && (type === PREVOTE || type === PRECOMMIT);
 }

@@ -134,6 +134,16 @@ export class VoteSet {
     return { added: this.addSecond(key, vote), conflict: this.caughtFirst(index) ? earlier : undefined };
   }
 
+  /** Whether `add` would change anything: what it would not is neither verified nor logged. */
+  wants(vote: Vote): boolean {
+    if (!isVoteOf(this.validators, vote)) return false;
+    const earlier = this.first[vote.validatorIndex];
+    const key = blockIdKey(vote.blockId);
+    if (earlier === undefined) return true;
+    if (blockIdKey(earlier.blockId) === key) return false;
+    return !this.caught.has(vote.validatorIndex) || this.takesSecond(key, vote);
+  }
+
   /**
    * A peer saw +2/3 for `blockId`: from now on second votes of validators count for it, else a validator that voted
    * twice could keep me from ever seeing what others saw. Each peer is heard once.
@@ -181,11 +191,15 @@ export class VoteSet {
 
   /** A second value of a validator is kept only where it matters, or one validator could fill the memory. */
   private addSecond(key: string, vote: Vote): boolean {
-    const tally = this.tallies.get(key);
-    if (tally === undefined || tally.votes.has(vote.validatorIndex)) return false;
-    if (!tally.claimed && tally.blockId !== this.agreed) return false;
+    if (!this.takesSecond(key, vote)) return false;
     this.count(key, vote);
     return true;
+  }
+
+  private takesSecond(key: string, vote: Vote): boolean {
+    const tally = this.tallies.get(key);
+    if (tally === undefined || tally.votes.has(vote.validatorIndex)) return false;
+    return tally.claimed || tally.blockId === this.agreed;
   }
 
   private caughtFirst(index: number): boolean {

@@ -15,7 +15,9 @@ interface BlockJson {
 }
 
 interface Notice {
-  readonly result?: { readonly data?: { readonly value: { readonly block: BlockJson; readonly block_id: { hash: string } } } };
+  readonly result?: {
+    readonly data?: { readonly value: { readonly block: BlockJson; readonly block_id: { hash: string } } };
+  };
 }
 
 /**

@@ -94,7 +94,9 @@ export class Devnet {
     const pid = await this.spawn(home, [...flags, '--p2p.bootstrap_peers', peer]);
     let answer: { rpc: string; p2p: string[] } | undefined;
     await until(`${moniker} is ready`, async () => {
-      const line = (await readFile(join(home, LOG_FILE), 'utf8')).split('\n').find((text) => text.startsWith('{"event"'));
+      const line = (await readFile(join(home, LOG_FILE), 'utf8'))
+        .split('\n')
+        .find((text) => text.startsWith('{"event"'));
       answer = line === undefined ? undefined : JSON.parse(line);
       return answer !== undefined;
     });
