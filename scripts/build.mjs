@@ -1,9 +1,9 @@
 /**
  * Emits `dist/`, the JavaScript of `src/` for the package and the image: `npm run build`.
- * `dist/package.json` maps the same `#folder/file.ts` names to the emitted files.
+ * `dist/package.json` maps the same `#folder/file.ts` names to the emitted files, as package.json does to the sources.
  */
 import { spawnSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -20,4 +20,11 @@ if (result.status !== 0) {
   rmSync(DIST, { recursive: true, force: true });
   process.exit(result.status ?? 1);
 }
-writeFileSync(join(DIST, 'package.json'), `${JSON.stringify({ type: 'module', imports: { '#*.ts': './*.js' } })}\n`);
+writeFileSync(join(DIST, 'package.json'), `${JSON.stringify({ type: 'module', imports: emittedImports() }, null, 2)}\n`);
+
+/** package.json's imports with `./src/x.ts` read as `./x.js`, its conditions kept. */
+function emittedImports() {
+  const { imports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const emitted = (target) => target.replace(/^\.\/src\//, './').replace(/\.ts$/, '.js');
+  return JSON.parse(JSON.stringify(imports), (_, value) => (typeof value === 'string' ? emitted(value) : value));
+}

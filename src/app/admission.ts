@@ -1,10 +1,10 @@
-import type { Verifier, VerifyItem } from '#crypto/verifier.ts';
+import type { Verifier } from '#crypto/verifier.ts';
 import type { TxResult } from '#types/results.ts';
 import type { Address } from './address.ts';
 import type { AnteParts } from './ante/ante.ts';
 import { checkBasics, checkMemo, checkTimeout } from './ante/basic.ts';
 import { feePayer } from './ante/fees.ts';
-import { badSignature, checkMode, UncheckedSignature, wrongSequence } from './ante/signatures.ts';
+import { badSignature, checkMode, type SignatureItem, UncheckedSignature, wrongSequence } from './ante/signatures.ts';
 import { type BlockExecutor, signatureItems } from './block.ts';
 import { type BlockContext, TxContext } from './context.ts';
 import type { CheckResult } from './contract.ts';
@@ -63,7 +63,7 @@ export class Admission {
    */
   async verify(txs: readonly DecodedTx[]): Promise<CheckResult[]> {
     const refusals = txs.map((tx) => this.screen(tx));
-    const open: { at: number; index: number; item: VerifyItem & { readonly digest: Uint8Array } }[] = [];
+    const open: { at: number; index: number; item: SignatureItem }[] = [];
     txs.forEach((tx, at) => {
       if (refusals[at] !== undefined) return;
       for (const { index, item } of signatureItems(this.parts.ante, this.pending, tx)) open.push({ at, index, item });
@@ -72,7 +72,7 @@ export class Admission {
     open.forEach(({ at, index, item }, i) => {
       const tx = txs[at] as DecodedTx;
       const valid = verdicts[i] === true;
-      tx.rememberSignature(index, { pubKey: item.publicKey, digest: item.digest, valid });
+      tx.rememberSignature(index, { pubKey: item.publicKey, accountNumber: item.accountNumber, valid });
       if (!valid) refusals[at] ??= this.badSignature(tx, index);
     });
     return txs.map((tx, at) => {

@@ -1,9 +1,9 @@
-import type { Verifier, VerifyItem } from '#crypto/verifier.ts';
+import type { Verifier } from '#crypto/verifier.ts';
 import type { StateReader, StoreName } from '#state/store.ts';
 import type { TxResult } from '#types/results.ts';
 import { equalBytes, fromLatin1 } from '#util/bytes.ts';
 import type { AnteParts } from './ante/ante.ts';
-import { signatureItem, UncheckedSignature } from './ante/signatures.ts';
+import { type SignatureItem, signatureItem, UncheckedSignature } from './ante/signatures.ts';
 import { type BlockContext, TxContext } from './context.ts';
 import type { BlockExecution, BlockRequest } from './contract.ts';
 import { Refusal, SDK_ERRORS } from './errors.ts';
@@ -106,7 +106,7 @@ export class BlockExecutor {
 
   /** Signatures that nobody looked at yet, in one batch. Accounts that the block itself makes are seen to later. */
   private async verifyUnchecked(state: WorkingState, txs: readonly (DecodedTx | Refusal)[]): Promise<void> {
-    const open: { tx: DecodedTx; index: number; item: VerifyItem & { readonly digest: Uint8Array } }[] = [];
+    const open: { tx: DecodedTx; index: number; item: SignatureItem }[] = [];
     for (const tx of txs) {
       if (tx instanceof Refusal || tx.checkedSignature(0) !== undefined) continue;
       for (const { index, item } of signatureItems(this.parts.ante, state, tx)) open.push({ tx, index, item });
@@ -114,7 +114,11 @@ export class BlockExecutor {
     if (open.length === 0) return;
     const verdicts = await this.parts.verifier.verify(open.map(({ item }) => item));
     open.forEach(({ tx, index, item }, i) => {
-      tx.rememberSignature(index, { pubKey: item.publicKey, digest: item.digest, valid: verdicts[i] === true });
+      tx.rememberSignature(index, {
+        pubKey: item.publicKey,
+        accountNumber: item.accountNumber,
+        valid: verdicts[i] === true,
+      });
     });
   }
 
@@ -155,7 +159,11 @@ export class BlockExecutor {
         if (!(error instanceof UncheckedSignature)) throw error;
         const { index, item } = error;
         const [valid] = await this.parts.verifier.verify([item]);
-        tx.rememberSignature(index, { pubKey: item.publicKey, digest: item.digest, valid: valid === true });
+        tx.rememberSignature(index, {
+          pubKey: item.publicKey,
+          accountNumber: item.accountNumber,
+          valid: valid === true,
+        });
       }
     }
   }
@@ -166,10 +174,10 @@ export function signatureItems(
   ante: AnteParts,
   state: WorkingState,
   tx: DecodedTx,
-): { index: number; item: VerifyItem & { readonly digest: Uint8Array } }[] {
+): { index: number; item: SignatureItem }[] {
   if (tx.signers.length !== tx.signatures.length || tx.signers.length !== tx.signerInfos.length) return [];
   const access = { state, gas: new GasMeter(undefined) };
-  const items: { index: number; item: VerifyItem & { readonly digest: Uint8Array } }[] = [];
+  const items: { index: number; item: SignatureItem }[] = [];
   for (const [index, signer] of tx.signers.entries()) {
     const account = ante.auth.getAccount(access, signer);
     const pubKey = account?.pubKey ?? tx.signerInfos[index]?.pubKey;

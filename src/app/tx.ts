@@ -26,8 +26,8 @@ export interface Fee {
 /** A signature that was checked: never trusted unless all of it equals what state asks for now (design decision 5). */
 export interface CheckedSignature {
   readonly pubKey: Uint8Array;
-  /** SHA-256 of the sign bytes. */
-  readonly digest: Uint8Array;
+  /** What the sign bytes hold besides the transaction's own bytes and the chain id. */
+  readonly accountNumber: bigint;
   readonly valid: boolean;
 }
 

@@ -36,7 +36,7 @@ export type Effect =
   | { readonly kind: 'requestBlock'; readonly height: number; readonly round: number; readonly blockId: BlockId }
   /** Check against the state of height-1. Answered by `blockValidity`. */
   | { readonly kind: 'validate'; readonly blockId: BlockId; readonly block: Block }
-  /** A polka exists: execution may begin on an overlay. */
+  /** A polka exists: execution may begin, ahead of the decision. */
   | { readonly kind: 'execute'; readonly blockId: BlockId; readonly block: Block }
   /** Decided. Execute, write the height's batch, then answer with `newHeight`. */
   | { readonly kind: 'commit'; readonly blockId: BlockId; readonly block: Block; readonly commit: Commit }

@@ -5,6 +5,7 @@ import type { Clock } from '#ports/clock.ts';
 import type { FileSigner } from '#signer/signer.ts';
 import type { Wal } from '#storage/wal.ts';
 import type { Logger } from '#telemetry/logger.ts';
+import type { Block } from '#types/block.ts';
 import { type BlockId, blockIdKey } from '#types/block-id.ts';
 import type { Commit } from '#types/commit.ts';
 import { PRECOMMIT } from '#types/vote.ts';
@@ -14,7 +15,7 @@ import type { Body } from './body.ts';
 import type { AppliedHeight, Chain } from './chain.ts';
 import { type RecoveredHeight, recoverHeight } from './recovery.ts';
 import { RoundTimers } from './round-timers.ts';
-import { encodeWalRecord } from './wal-record.ts';
+import { encodeMuteRecord, encodeWalRecord } from './wal-record.ts';
 
 /** An input before the engine stamps it with the time at which it is consumed. */
 export type Unstamped = Input extends infer I ? (I extends { now: bigint } ? Omit<I, 'now'> : never) : never;
@@ -33,6 +34,11 @@ export interface EngineOutlet {
 
 /** Inputs of one turn of the loop: bounds the time between two looks at the clock and the sockets. */
 const INPUTS_PER_TURN = 512;
+/**
+ * Inputs of peers that wait while a height is applied. More are dropped: what was lost shows in what this node reports,
+ * and is sent again.
+ */
+const PEER_INPUTS_MAX = 20_000;
 /** The log is started anew at a height boundary once it is this long, so replay stays short and the disk bounded. */
 const WAL_ROTATE_BYTES = 16 * 1024 * 1024;
 
@@ -65,12 +71,16 @@ export class Engine {
   private inbox: Unstamped[] = [];
   /** Answers of the signer and new heights: consumed before the inbox, in order. */
   private urgent: Unstamped[] = [];
+  /** Bodies of blocks that the core holds or is about to see: what peers may ask for. */
   private readonly bodies = new Map<string, Body>();
+  /** Bytes of each block that went through here, for as long as somebody holds the block. */
+  private readonly bodyOf = new WeakMap<Block, Body>();
+  private roundOfBodies = -1;
   private wake: (() => void) | undefined;
   private walDirty = false;
   private stopping = false;
   private loop: Promise<void> | undefined;
-  /** No signature at this height: the signer's record is ahead of the log, or the log was damaged. */
+  /** No signature up to this height: the signer's record is ahead of the log, or the log was damaged. */
   private mutedHeight = 0;
   private workAnnounced = false;
   private readonly appliedWaiters: { readonly height: number; readonly resolve: () => void }[] = [];
@@ -85,20 +95,19 @@ export class Engine {
     this.outlet = outlet;
     const { chain, consensus, signer, wal, logger } = this.components;
     const height = chain.state.height + 1;
-    const walDamaged = wal.damage !== undefined;
     const recovered = recoverHeight(consensus, chain.heightContext(), wal.records, signer?.lastSigned);
-    if (walDamaged || recovered.signerAhead) {
-      this.mutedHeight = height;
-      logger.warn('not signing until this height is decided', {
-        height,
-        walDamaged,
-        signerAhead: recovered.signerAhead,
+    this.mutedHeight = Math.max(recovered.mutedHeight, wal.damage === undefined ? 0 : height);
+    if (this.mutedHeight >= height) {
+      const { mutedHeight } = this;
+      logger.warn('the log does not lead to what was signed: not signing until this height is decided', {
+        height: mutedHeight,
+        walDamaged: wal.damage !== undefined,
       });
     }
     outlet.heightStarted(height);
-    if (recovered.started) await this.resume(recovered);
-    else this.urgent.push({ kind: 'newHeight', context: chain.heightContext() });
-    this.loop = this.run().catch((error: unknown) => this.fail(error));
+    this.loop = this.resume(recovered)
+      .then(() => this.run())
+      .catch((error: unknown) => this.fail(error));
   }
 
   /** Finishes the turn under way and closes the log. */
@@ -117,11 +126,17 @@ export class Engine {
     this.wake?.();
   }
 
+  /** As `submit`, for what peers send at their own pace. False: dropped, because too much waits already. */
+  submitFromPeer(input: Unstamped): boolean {
+    if (this.stopping || this.inbox.length >= PEER_INPUTS_MAX) return false;
+    this.submit(input);
+    return true;
+  }
+
   /** A complete body whose id was recomputed from its bytes. */
   submitBody(body: Body): void {
-    const key = blockIdKey(body.blockId);
-    if (this.bodies.has(key)) return;
-    this.bodies.set(key, body);
+    if (this.bodies.has(blockIdKey(body.blockId))) return;
+    this.keep(body);
     this.submit({ kind: 'block', blockId: body.blockId, block: body.block });
   }
 
@@ -139,7 +154,7 @@ export class Engine {
   decide(body: Body, commit: Commit): Promise<void> {
     const { height } = body.block.header;
     if (this.components.chain.state.height >= height) return Promise.resolve();
-    this.bodies.set(blockIdKey(body.blockId), body);
+    this.keep(body);
     this.submit({ kind: 'decided', block: body.block, commit });
     return new Promise((resolve) => this.appliedWaiters.push({ height, resolve }));
   }
@@ -173,9 +188,10 @@ export class Engine {
     let taken = 0;
     while (taken < queue.length && taken < INPUTS_PER_TURN) {
       const input = { ...(queue[taken++] as Unstamped), now: clock.now() } as Input;
-      const record = encodeWalRecord(input, (blockId) => this.mustHaveBody(blockId).bytes);
+      const record = encodeWalRecord(input, (block) => this.mustHaveBody(block).bytes);
       if (record !== undefined) records.push(record);
       const produced = consensus.handle(input);
+      this.pruneBodies(input);
       this.trace(input, produced);
       effects.push(...produced);
       if (produced.some(({ kind }) => kind === 'commit')) break;
@@ -217,11 +233,11 @@ export class Engine {
       case 'requestBlock':
         return this.requestBody(effect);
       case 'validate':
-        return this.validate(effect.blockId);
+        return this.validate(effect.blockId, effect.block);
       case 'execute':
-        return chain.speculate(this.mustHaveBody(effect.blockId));
+        return chain.speculate(this.mustHaveBody(effect.block));
       case 'commit':
-        return this.commit(effect.blockId, effect.commit);
+        return this.commit(effect.block, effect.commit);
       case 'evidence':
         return this.components.onEvidence(effect);
       case 'progress':
@@ -238,7 +254,7 @@ export class Engine {
     const { signer, chain, wal, logger } = this.components;
     const { height, round } = message.kind === 'vote' ? message.vote : message.proposal;
     const type = message.kind === 'vote' ? message.vote.type : 'proposal';
-    if (signer === undefined || height === this.mutedHeight)
+    if (signer === undefined || height <= this.mutedHeight)
       return this.submit({ kind: 'signRefused', height, round, type });
     if (this.walDirty) {
       await wal.sync();
@@ -267,31 +283,31 @@ export class Engine {
   }
 
   private publish(message: SignedMessage): void {
-    const body = message.kind === 'proposal' ? this.mustHaveBody(message.proposal.blockId) : undefined;
+    const body = message.kind === 'proposal' ? this.body(message.proposal.blockId) : undefined;
     this.outlet?.publish(message, body);
   }
 
   private build({ height, round, lastCommit, time }: Extract<Effect, { kind: 'buildBlock' }>): void {
     const body = this.components.chain.build(round, lastCommit, time);
-    this.bodies.set(blockIdKey(body.blockId), body);
+    this.keep(body);
     this.submit({ kind: 'blockBuilt', height, round, blockId: body.blockId, block: body.block });
   }
 
   /** Runs beside the loop: verification may wait for worker threads. */
-  private validate(blockId: BlockId): void {
+  private validate(blockId: BlockId, block: Block): void {
     this.components.chain
-      .isValid(this.mustHaveBody(blockId))
+      .isValid(this.mustHaveBody(block))
       .then((valid) => this.submit({ kind: 'blockValidity', blockId, valid }))
       .catch((error: unknown) => this.fail(error));
   }
 
-  private async commit(blockId: BlockId, commit: Commit): Promise<void> {
-    const { chain, wal, onApplied } = this.components;
-    const applied = await chain.apply(this.mustHaveBody(blockId), commit);
+  private async commit(block: Block, commit: Commit): Promise<void> {
+    const { chain, onApplied } = this.components;
+    const applied = await chain.apply(this.mustHaveBody(block), commit);
     this.timers.cancelAll();
     this.forgetBodies(chain.state.height);
     this.workAnnounced = false;
-    if (wal.damage !== undefined || wal.size > WAL_ROTATE_BYTES) await wal.rotate();
+    await this.rotateLog();
     this.urgent.push({ kind: 'newHeight', context: chain.heightContext() });
     onApplied(applied);
     this.outlet?.heightStarted(chain.state.height + 1);
@@ -316,13 +332,53 @@ export class Engine {
 
   /** Carries out what the log left open: questions without an answer, and the newest timer of each step. */
   private async resume(recovered: RecoveredHeight): Promise<void> {
-    for (const body of recovered.bodies) this.bodies.set(blockIdKey(body.blockId), body);
+    await this.logMute();
+    if (!recovered.started) {
+      this.urgent.push({ kind: 'newHeight', context: this.components.chain.heightContext() });
+      return;
+    }
+    for (const body of recovered.bodies) this.keep(body);
     this.walDirty = true;
     await this.perform(recovered.effects);
   }
 
-  private mustHaveBody(blockId: BlockId): Body {
-    const body = this.bodies.get(blockIdKey(blockId));
+  private async rotateLog(): Promise<void> {
+    const { wal } = this.components;
+    if (wal.damage === undefined && wal.size <= WAL_ROTATE_BYTES) return;
+    await wal.rotate();
+    await this.logMute();
+  }
+
+  /**
+   * Being muted must outlive a restart: from here on the log is complete in itself and looks as if it led to whatever
+   * was signed.
+   */
+  private async logMute(): Promise<void> {
+    const { wal, chain } = this.components;
+    if (this.mutedHeight <= chain.state.height) return;
+    await wal.append(encodeMuteRecord(this.mutedHeight));
+    await wal.sync();
+  }
+
+  private keep(body: Body): void {
+    this.bodies.set(blockIdKey(body.blockId), body);
+    this.bodyOf.set(body.block, body);
+  }
+
+  /** A block that the core did not take, or let go of with an old round, is not kept for it: it may have megabytes. */
+  private pruneBodies(input: Input): void {
+    const { consensus } = this.components;
+    if (input.kind === 'block' || input.kind === 'blockBuilt') {
+      if (consensus.holds(input.blockId)) this.keep(this.mustHaveBody(input.block));
+      else this.bodies.delete(blockIdKey(input.blockId));
+    }
+    if (consensus.round === this.roundOfBodies) return;
+    this.roundOfBodies = consensus.round;
+    for (const [key, { blockId }] of this.bodies) if (!consensus.holds(blockId)) this.bodies.delete(key);
+  }
+
+  private mustHaveBody(block: Block): Body {
+    const body = this.bodyOf.get(block);
     assert(body !== undefined, 'consensus named a block that it was never given');
     return body;
   }

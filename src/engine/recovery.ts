@@ -20,8 +20,8 @@ export interface RecoveredHeight {
   readonly bodies: readonly Body[];
   /** What the core asked for and the log does not answer. */
   readonly effects: readonly Effect[];
-  /** The signer has signed something at this height that the log does not lead to. */
-  readonly signerAhead: boolean;
+  /** Nothing may be signed up to this height: the key signed what the log does not lead to, now or before an earlier start. */
+  readonly mutedHeight: number;
 }
 
 /**
@@ -34,10 +34,10 @@ export function recoverHeight(
   records: readonly Uint8Array[],
   lastSigned: LastSigned | undefined,
 ): RecoveredHeight {
-  const inputs = inputsOfHeight(records, context.height);
-  const signedAtHeight = lastSigned?.height === context.height ? lastSigned : undefined;
+  const { inputs, mutedHeight } = readLog(records, context.height);
+  const signedHeight = lastSigned?.height ?? 0;
   if (inputs === undefined) {
-    return { started: false, bodies: [], effects: [], signerAhead: signedAtHeight !== undefined };
+    return { started: false, bodies: [], effects: [], mutedHeight: Math.max(mutedHeight, signedHeight) };
   }
   const bodies = new Map<string, Body>();
   const open = new OpenEffects();
@@ -55,15 +55,20 @@ export function recoverHeight(
     started: true,
     bodies: [...bodies.values()],
     effects: open.list(),
-    signerAhead: signedAtHeight !== undefined && !open.asked(signedAtHeight),
+    mutedHeight: lastSigned === undefined || open.asked(lastSigned) ? mutedHeight : Math.max(mutedHeight, signedHeight),
   };
 }
 
-/** Records from the last start of `height` on, or undefined when the log never reached it. */
-function inputsOfHeight(records: readonly Uint8Array[], height: number): LoggedInput[] | undefined {
-  const inputs = records.map(decodeWalRecord);
-  const start = inputs.findLastIndex((input) => input.kind === 'newHeight' && input.height === height);
-  return start < 0 ? undefined : inputs.slice(start);
+/** Inputs from the last start of `height` on, or none when the log never reached it; and how long it forbids to sign. */
+function readLog(records: readonly Uint8Array[], height: number) {
+  let mutedHeight = 0;
+  let inputs: LoggedInput[] | undefined;
+  for (const record of records.map(decodeWalRecord)) {
+    if (record.kind === 'muted') mutedHeight = Math.max(mutedHeight, record.height);
+    else if (record.kind === 'newHeight') inputs = record.height === height ? [record] : undefined;
+    else inputs?.push(record);
+  }
+  return { inputs, mutedHeight };
 }
 
 /** Effects that are still waiting for their answer, and every signature that was ever asked for. */
@@ -119,7 +124,7 @@ class OpenEffects {
         this.waiting.delete(`sign/${input.round}/${input.type}`);
         return;
       case 'timeout':
-        this.waiting.delete(timerKey(input.step));
+        this.answerTimer(input);
         return;
       case 'blockBuilt':
         this.waiting.delete(`build/${input.round}`);
@@ -133,6 +138,13 @@ class OpenEffects {
       default:
         return;
     }
+  }
+
+  /** A timer that had fired already when its step was scheduled anew is no answer to the newer one. */
+  private answerTimer({ height, round, step }: Extract<LoggedInput, { kind: 'timeout' }>): void {
+    const effect = this.waiting.get(timerKey(step));
+    if (effect?.kind === 'schedule' && effect.height === height && effect.round === round)
+      this.waiting.delete(timerKey(step));
   }
 
   list(): Effect[] {

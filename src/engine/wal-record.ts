@@ -1,6 +1,6 @@
 import type { Input, TimeoutStep } from '#consensus/input.ts';
 import { ByteReader, ByteWriter } from '#storage/byte-codec.ts';
-import { decodeBlock } from '#types/block.ts';
+import { type Block, decodeBlock } from '#types/block.ts';
 import { type BlockId, decodeBlockId, encodeBlockId } from '#types/block-id.ts';
 import { decodeProposal, encodeProposal } from '#types/proposal.ts';
 import { decodeVote, encodeVote, type VoteType } from '#types/vote.ts';
@@ -24,6 +24,7 @@ const KIND = {
   signRefused: 10,
   workAvailable: 11,
   peerClaim: 12,
+  muted: 13,
 } as const;
 
 const TIMEOUT_STEPS: readonly TimeoutStep[] = ['newHeight', 'propose', 'prevoteWait', 'precommitWait'];
@@ -34,8 +35,14 @@ export type LoggedInput =
   | Exclude<Input, { kind: 'newHeight' } | { kind: 'decided' }>
   | { readonly kind: 'newHeight'; readonly height: number; readonly now: bigint };
 
+/** No input: this node signs nothing up to `height`. */
+export interface MuteRecord {
+  readonly kind: 'muted';
+  readonly height: number;
+}
+
 /** Bytes of a block that was already encoded, so that a body is not encoded twice. */
-export type EncodedBlock = (blockId: BlockId) => Uint8Array;
+export type EncodedBlock = (block: Block) => Uint8Array;
 
 /** Undefined for `decided`, which is not logged. */
 export function encodeWalRecord(input: Input, encodedBlock: EncodedBlock): Uint8Array | undefined {
@@ -46,7 +53,7 @@ export function encodeWalRecord(input: Input, encodedBlock: EncodedBlock): Uint8
     case 'proposal':
       return record(KIND.proposal, now, encodeProposal(input.proposal));
     case 'block':
-      return record(KIND.block, now, encodeBlockId(input.blockId), encodedBlock(input.blockId));
+      return record(KIND.block, now, encodeBlockId(input.blockId), encodedBlock(input.block));
     case 'vote':
       return record(KIND.vote, now, encodeVote(input.vote));
     case 'timeout':
@@ -54,8 +61,8 @@ export function encodeWalRecord(input: Input, encodedBlock: EncodedBlock): Uint8
     case 'blockValidity':
       return record(KIND.blockValidity, now, encodeBlockId(input.blockId), input.valid ? 1 : 0);
     case 'blockBuilt': {
-      const { height, round, blockId } = input;
-      return record(KIND.blockBuilt, now, height, round, encodeBlockId(blockId), encodedBlock(blockId));
+      const { height, round, blockId, block } = input;
+      return record(KIND.blockBuilt, now, height, round, encodeBlockId(blockId), encodedBlock(block));
     }
     case 'signed':
       return input.message.kind === 'vote'
@@ -76,6 +83,10 @@ export function encodeWalRecord(input: Input, encodedBlock: EncodedBlock): Uint8
   }
 }
 
+export function encodeMuteRecord(height: number): Uint8Array {
+  return record(KIND.muted, 0n, height);
+}
+
 function record(kind: number, now: bigint, ...fields: readonly (number | Uint8Array)[]): Uint8Array {
   const writer = new ByteWriter();
   writer.varint(kind);
@@ -87,8 +98,8 @@ function record(kind: number, now: bigint, ...fields: readonly (number | Uint8Ar
   return writer.finish();
 }
 
-/** Throws a BizraError `damaged_wal` on bytes that `encodeWalRecord` did not write. */
-export function decodeWalRecord(bytes: Uint8Array): LoggedInput {
+/** Throws a BizraError `damaged_wal` on bytes that were not written here. */
+export function decodeWalRecord(bytes: Uint8Array): LoggedInput | MuteRecord {
   try {
     return decode(new ByteReader(bytes));
   } catch (error) {
@@ -98,7 +109,7 @@ export function decodeWalRecord(bytes: Uint8Array): LoggedInput {
   }
 }
 
-function decode(reader: ByteReader): LoggedInput {
+function decode(reader: ByteReader): LoggedInput | MuteRecord {
   const kind = reader.varint();
   const now = reader.bigVarint();
   const blockId = (): BlockId => decodeBlockId(reader.bytes());
@@ -154,6 +165,8 @@ function decode(reader: ByteReader): LoggedInput {
         type: reader.varint() as VoteType,
         blockId: blockId(),
       };
+    case KIND.muted:
+      return { kind: 'muted', height: reader.varint() };
     default:
       throw new RangeError(`unknown kind ${kind}`);
   }
@@ -168,27 +181,3 @@ function timeoutStep(index: number): TimeoutStep {
 function signType(type: number): VoteType | 'proposal' {
   return type === PROPOSAL_TYPE ? 'proposal' : (type as VoteType);
 }
-
-/** The height that a record belongs to, where it says so. */
-export function heightOf(input: LoggedInput): number | undefined {
-  switch (input.kind) {
-    case 'proposal':
-      return input.proposal.height;
-    case 'vote':
-      return input.vote.height;
-    case 'newHeight':
-    case 'timeout':
-    case 'blockBuilt':
-    case 'signRefused':
-    case 'peerClaim':
-      return input.height;
-    case 'block':
-      return input.block.header.height;
-    case 'signed':
-      return input.message.kind === 'vote' ? input.message.vote.height : input.message.proposal.height;
-    default:
-      return undefined;
-  }
-}
-
-export const NO_ENCODED_BLOCK: EncodedBlock = () => EMPTY_BYTES;

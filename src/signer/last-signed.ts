@@ -27,7 +27,7 @@ export const NOTHING_SIGNED: LastSigned = {
   signature: EMPTY_BYTES,
 };
 
-const FIELDS = new Set(['height', 'round', 'step', 'signature', 'signbytes', 'crc32c']);
+const FIELDS: ReadonlySet<string> = new Set(['height', 'round', 'step', 'signature', 'signbytes', 'crc32c']);
 const CHECKSUM_DIGITS = 8;
 
 /** CometBFT's `priv_validator_state.json`, with a checksum of its own fields so that damage is not taken for history. */

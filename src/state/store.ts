@@ -6,13 +6,10 @@ export interface StateReader {
   get(store: StoreName, key: Uint8Array): Uint8Array | undefined;
 }
 
-/** Keys and values are never empty (ICS-23 cannot prove empty ones). */
-export interface StateWriter extends StateReader {
-  set(store: StoreName, key: Uint8Array, value: Uint8Array): void;
-  delete(store: StoreName, key: Uint8Array): void;
-}
-
-/** What a block changed: store -> key (one character a byte, latin1) -> new value, or undefined for a deletion. */
+/**
+ * What a block changed: store -> key (one character a byte, latin1) -> new value, or undefined for a deletion.
+ * Keys and values are never empty (ICS-23 cannot prove empty ones).
+ */
 export type ChangeSet = ReadonlyMap<StoreName, ReadonlyMap<string, Uint8Array | undefined>>;
 
 /** Bounds of a walk over one store: keys that start with `prefix`, from `start` on. */

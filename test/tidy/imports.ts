@@ -18,7 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
 /** Packages that belong behind one door, so that the simulator and the browser can do without them. */
 const DOORS: readonly { readonly name: RegExp; readonly behind: RegExp }[] = [
   {
-    name: /^(libp2p$|@libp2p\/|@chainsafe\/|@multiformats\/|datastore-level)/,
+    name: /^(libp2p$|@libp2p\/|@chainsafe\/|@multiformats\/)/,
     behind: /^src\/(network\/libp2p|cli\/|config\/|node\/)/,
   },
   { name: /^(level|classic-level)$/, behind: /^src\/storage\/level/ },

@@ -1,5 +1,4 @@
 import { accountAddress } from '#crypto/address.ts';
-import { sha256 } from '#crypto/hash.ts';
 import type { VerifyItem } from '#crypto/verifier.ts';
 import { EMPTY_BYTES, equalBytes } from '#util/bytes.ts';
 import type { Address } from '../address.ts';
@@ -25,12 +24,17 @@ const MODE_NAMES: ReadonlyMap<number, string> = new Map([
   [191, 'SIGN_MODE_EIP_191'],
 ]);
 
+/** What to verify, and the account number that its sign bytes hold. */
+export interface SignatureItem extends VerifyItem {
+  readonly accountNumber: bigint;
+}
+
 /** Thrown where a signature has not been checked yet; whoever runs the transaction has it checked and runs it again. */
 export class UncheckedSignature {
   readonly index: number;
-  readonly item: VerifyItem & { readonly digest: Uint8Array };
+  readonly item: SignatureItem;
 
-  constructor(index: number, item: VerifyItem & { readonly digest: Uint8Array }) {
+  constructor(index: number, item: SignatureItem) {
     this.index = index;
     this.item = item;
   }
@@ -107,34 +111,31 @@ export function wrongSequence(expected: bigint, got: bigint): Refusal {
   return new Refusal(SDK_ERRORS.wrongSequence, `account sequence mismatch, expected ${expected}, got ${got}`);
 }
 
-/** Rebuilds the sign bytes from state before it looks at what is remembered (design decision 5). */
+/**
+ * What is remembered counts only for the sign bytes that state asks for now (design decision 5). They consist of the
+ * transaction's own bytes, the chain id, which never changes, and the account number: comparing that compares them.
+ */
 function checkSignature(parts: SignatureParts, tx: DecodedTx, index: number, account: Account): void {
   checkMode(tx.signerInfos[index]?.mode);
-  const item = signatureItem(parts, tx, index, account);
   const checked = tx.checkedSignature(index);
   if (
     checked === undefined ||
-    !equalBytes(checked.digest, item.digest) ||
-    !equalBytes(checked.pubKey, item.publicKey)
+    checked.accountNumber !== account.accountNumber ||
+    !equalBytes(checked.pubKey, account.pubKey as Uint8Array)
   ) {
-    throw new UncheckedSignature(index, item);
+    throw new UncheckedSignature(index, signatureItem(parts, tx, index, account));
   }
   if (!checked.valid) throw badSignature(parts.chainId, account);
 }
 
 /** What to verify of signer `index`, whose account has a key. */
-export function signatureItem(
-  parts: SignatureParts,
-  tx: DecodedTx,
-  index: number,
-  account: Account,
-): VerifyItem & { readonly digest: Uint8Array } {
+export function signatureItem(parts: SignatureParts, tx: DecodedTx, index: number, account: Account): SignatureItem {
   const message = directSignBytes(tx, parts.chainIdBytes, account.accountNumber);
   return {
     type: 'secp256k1',
     publicKey: account.pubKey as Uint8Array,
     message,
-    digest: sha256(message),
+    accountNumber: account.accountNumber,
     signature: tx.signatures[index] as Uint8Array,
   };
 }

@@ -90,8 +90,9 @@ export class Devnet {
     const genesis = join(this.node(0).home, 'config', 'genesis.json');
     await run(['init', moniker, '--home', home, '--genesis', genesis]);
     const peer = this.node(bootstrap).p2p;
-    const flags = ['--p2p.laddr', 'tcp://127.0.0.1:0', '--rpc.laddr', 'tcp://127.0.0.1:0', '--json'];
-    const pid = await this.spawn(home, [...flags, '--p2p.bootstrap_peers', peer]);
+    const addresses = ['--p2p.laddr', 'tcp://127.0.0.1:0', '--rpc.laddr', 'tcp://127.0.0.1:0'];
+    const settings = ['--p2p.bootstrap_peers', peer, '--rpc.max_request_batch_size', '1000'];
+    const pid = await this.spawn(home, [...addresses, ...settings, '--json']);
     let answer: { rpc: string; p2p: string[] } | undefined;
     await until(`${moniker} is ready`, async () => {
       const line = (await readFile(join(home, LOG_FILE), 'utf8'))

@@ -301,7 +301,7 @@ describe('app: refusals are the SDK’s, and leave nothing', () => {
     const chain = start();
     const tx = chain.ledger.decodeTx(buildTx({ ...payment, signers: [{ ...ALICE, accountNumber: 7n }] }));
     // As if the pool had met it while the account had another number.
-    tx.rememberSignature(0, { pubKey: alice.publicKey, digest: new Uint8Array(32), valid: true });
+    tx.rememberSignature(0, { pubKey: alice.publicKey, accountNumber: 7n, valid: true });
     const { txResults } = await chain.ledger.execute(blockRequest(1, [tx.bytes]), { decoded: () => tx });
     assert.equal(answer(txResults[0] as TxResult), BAD_SIGNATURE);
   });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ProofOp } from '#state/store.ts';
+import { skipBecause } from '../../support/skip.ts';
 import { ModelledState, type Write } from './support.ts';
 
 const run = promisify(execFile);
@@ -53,10 +54,7 @@ describe('proofs under the Go ICS-23 library', () => {
 
   before(async function () {
     this.timeout(BUILD_TIMEOUT_MS);
-    if (spawnSync('go', ['version']).status !== 0) {
-      console.log('    go is not installed: the reference library for proofs is not asked');
-      this.skip();
-    }
+    if (spawnSync('go', ['version']).status !== 0) skipBecause(this, 'go is not installed');
     directory = await mkdtemp(join(tmpdir(), 'bizra-ics23-'));
     await cp(SOURCE, directory, { recursive: true });
     const options = { cwd: directory, timeout: BUILD_TIMEOUT_MS };

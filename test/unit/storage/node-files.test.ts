@@ -3,6 +3,7 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NodeFiles } from '#storage/node-files.ts';
+import { skipBecause } from '../../support/skip.ts';
 
 const text = (value: string) => new TextEncoder().encode(value);
 
@@ -70,8 +71,7 @@ describe('NodeFiles', () => {
   });
 
   it('R15: says that the disk is full', async function () {
-    // The device exists on Linux only.
-    if (!(await files.list('/dev')).includes('full')) this.skip();
+    if (!(await files.list('/dev')).includes('full')) skipBecause(this, 'only Linux has /dev/full');
     const file = await files.openAppend('/dev/full');
     await assert.rejects(file.append(text('x')), { code: 'io_failed', message: /disk is full/ });
     await file.close();
