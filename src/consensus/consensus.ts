@@ -5,7 +5,7 @@ import type { Proposal } from '#types/proposal.ts';
 import { hasTwoThirds } from '#types/quorum.ts';
 import type { Time } from '#types/time.ts';
 import type { Validator, ValidatorSet } from '#types/validator-set.ts';
-import { PRECOMMIT, type Vote, type VoteType } from '#types/vote.ts';
+import { PRECOMMIT, PREVOTE, type Vote, type VoteType } from '#types/vote.ts';
 import { assert, unreachable } from '#util/assert.ts';
 import { Actions } from './actions.ts';
 import type { Effect } from './effect.ts';
@@ -37,6 +37,9 @@ export interface ConsensusOptions {
   /** For tests of the checkers only. */
   readonly brokenRule?: BrokenRule | undefined;
 }
+
+/** What +2/3 agreed on, and in which vote. */
+export type TypedMajority = Majority & { readonly type: VoteType };
 
 const NO_EFFECTS: readonly Effect[] = [];
 
@@ -307,6 +310,11 @@ export class Consensus {
     return this.lastPrecommitsOf(state, height, round, type)?.bitmap();
   }
 
+  /** Votes held for one value, second votes of validators included. */
+  votesFor(round: number, type: VoteType, blockId: BlockId): readonly Vote[] {
+    return this.state?.votes.set(round, type)?.votes(blockId) ?? [];
+  }
+
   /** Which validators' votes for one value are held. */
   voteBitmapFor(round: number, type: VoteType, blockId: BlockId): Uint8Array | undefined {
     return this.state?.votes.set(round, type)?.bitmap(blockId);
@@ -320,6 +328,14 @@ export class Consensus {
   /** Polkas for a block at this height, oldest first: peers at later rounds need their prevotes (L28). */
   get polkas(): readonly Majority[] {
     return [...(this.state?.votes.polkas ?? [])];
+  }
+
+  /** What +2/3 agreed on in any round of this height: peers that cannot see it need its votes. */
+  get majorities(): readonly TypedMajority[] {
+    const { polkas = [], precommitMajorities = [] } = this.state?.votes ?? {};
+    const typed = (majorities: readonly Majority[], type: VoteType): TypedMajority[] =>
+      majorities.map((majority) => ({ ...majority, type }));
+    return [...typed(polkas, PREVOTE), ...typed(precommitMajorities, PRECOMMIT)];
   }
 
   /** Round of the previous height's commit; undefined at the initial height. */

@@ -1,5 +1,10 @@
 import { sha256 } from '#crypto/hash.ts';
 import type { CompactBlock } from '#network/messages.ts';
+import { hashTxs } from '#types/block.ts';
+import { hashCommit } from '#types/commit.ts';
+import { hashEvidenceList } from '#types/evidence.ts';
+import { hashHeader } from '#types/header.ts';
+import type { Proposal } from '#types/proposal.ts';
 import { equalBytes } from '#util/bytes.ts';
 import { type Body, makeBody } from './body.ts';
 
@@ -11,6 +16,21 @@ export function compactBlock(body: Body, mayBeUnknown: (hash: Uint8Array) => boo
     if (mayBeUnknown(hash)) full.push({ index, bytes: txs[index] as Uint8Array });
   }
   return { header, lastCommit, evidence, txHashes: body.txHashes, txs: full };
+}
+
+/**
+ * Whether it can become the block that the proposal names: who forwards something else is at fault, whoever signed the
+ * proposal. Only the part set remains to be compared once the block is whole.
+ */
+export function isCompactOf(compact: CompactBlock, { height, blockId }: Pick<Proposal, 'height' | 'blockId'>): boolean {
+  const { header, lastCommit, evidence, txHashes } = compact;
+  return (
+    header.height === height &&
+    equalBytes(hashHeader(header), blockId.hash) &&
+    equalBytes(header.dataHash, hashTxs(txHashes)) &&
+    equalBytes(header.lastCommitHash, hashCommit(lastCommit)) &&
+    equalBytes(header.evidenceHash, hashEvidenceList(evidence))
+  );
 }
 
 /** A compact block on its way to being whole. */

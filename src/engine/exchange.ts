@@ -1,5 +1,6 @@
 import type { Consensus } from '#consensus/consensus.ts';
 import type { SignedMessage } from '#consensus/input.ts';
+import { MAX_KNOWN_BLOCKS, MAX_VOTES_PER_MESSAGE } from '#network/message-codec.ts';
 import type {
   BlockAnswer,
   BlocksAnswer,
@@ -25,9 +26,10 @@ import { PRECOMMIT, PREVOTE, type Vote } from '#types/vote.ts';
 import { BizraError } from '#util/errors.ts';
 import { BlockFetcher } from './block-fetcher.ts';
 import { type Body, makeBody } from './body.ts';
-import { BlockFilling, compactBlock } from './compact-block.ts';
+import { BlockFilling, compactBlock, isCompactOf } from './compact-block.ts';
 import type { Engine, EngineOutlet } from './engine.ts';
 import type { OwnTransactions } from './own-transactions.ts';
+import { relevantRounds } from './relevant-rounds.ts';
 import { type PeerProgress, VoteRelay } from './vote-relay.ts';
 import type { VoteVerifier } from './vote-verifier.ts';
 
@@ -73,6 +75,10 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
   private readonly relay: VoteRelay;
   private readonly fetcher: BlockFetcher;
   private readonly filling = new Set<string>();
+  /** Votes that were verified and wait to be consumed: every peer sends them at the same moment. */
+  private readonly underway = new Set<string>();
+  /** Peer, round and type of the claims of this height. */
+  private readonly claimsHeard = new Set<string>();
 
   constructor(components: ExchangeComponents) {
     this.parts = components;
@@ -82,8 +88,10 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
       clock,
       peers: this.peers,
       outlet: {
-        sendVotes: (peer, votes) => void components.network.send(peer, { kind: 'votes', votes }),
+        sendVotes: (peer, votes) => this.sendVotes(peer, votes),
         sendProposal: (peer, round) => this.sendProposal(peer, round),
+        sendClaim: (peer, claim) =>
+          void components.network.send(peer, { kind: 'peerClaim', height: consensus.height, ...claim }),
         announceProgress: () => this.announce(),
       },
     });
@@ -121,11 +129,14 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
   }
 
   progress(): void {
+    this.underway.clear();
     this.relay.changed();
   }
 
   heightStarted(height: number): void {
     this.filling.clear();
+    this.underway.clear();
+    this.claimsHeard.clear();
     this.fetcher.heightStarted(height);
     this.relay.heightStarted();
     this.parts.onHeights();
@@ -145,20 +156,20 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
 
   proposal(peer: PeerId, { proposal, block }: ProposalMessage): void {
     const { consensus, verifier, network, engine } = this.parts;
-    const known = consensus.proposal(proposal.round);
-    const isKnown = proposal.height === consensus.height && known !== undefined;
-    if (!isKnown) {
+    if (consensus.wantsProposal(proposal)) {
       const verdict = verifier.proposal(proposal);
       if (verdict === 'invalid') network.report(peer, 'bad_proposal_signature');
-      if (verdict !== 'valid') return;
-    } else if (!equalBlockIds(known.blockId, proposal.blockId)) return;
-    // The proposal first: a body that nothing asks for yet is not kept.
-    if (!isKnown) engine.submit({ kind: 'proposal', proposal });
-    if (block !== undefined && block.header.height === proposal.height) this.fill(peer, proposal, block);
+      // The proposal first: a body that nothing asks for yet is not kept.
+      if (verdict !== 'valid' || !engine.submitFromPeer({ kind: 'proposal', proposal })) return;
+    } else {
+      const known = consensus.proposalAt(proposal.height, proposal.round);
+      if (known === undefined || !equalBlockIds(known.blockId, proposal.blockId)) return;
+    }
+    if (block !== undefined) this.fill(peer, proposal, block);
   }
 
   votes(peer: PeerId, { votes }: VotesMessage): void {
-    for (const vote of votes) this.vote(peer, vote);
+    for (const vote of votes) if (!this.vote(peer, vote)) return;
   }
 
   roundStep(peer: PeerId, message: RoundStepMessage): void {
@@ -166,9 +177,12 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
     this.parts.onHeights();
   }
 
+  /** Unsigned, so each peer is heard once a round and type, and of rounds that can have votes only. */
   peerClaim(peer: PeerId, { height, round, type, blockId }: PeerClaimMessage): void {
-    if (height !== this.parts.consensus.height) return;
-    this.parts.engine.submit({ kind: 'peerClaim', peer, height, round, type, blockId });
+    const { consensus, engine } = this.parts;
+    const key = `${peer}/${round}/${type}`;
+    if (height !== consensus.height || round > consensus.round || this.claimsHeard.has(key)) return;
+    if (engine.submitFromPeer({ kind: 'peerClaim', peer, height, round, type, blockId })) this.claimsHeard.add(key);
   }
 
   txs(_peer: PeerId, txs: readonly Uint8Array[]): Promise<GossipVerdict> {
@@ -210,25 +224,27 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
     return { headHeight: archive.head(), baseHeight: archive.base(), headBlockId: archive.headBlockId() };
   }
 
-  private vote(peer: PeerId, vote: Vote): void {
-    const { engine, verifier, network } = this.parts;
-    if (this.hasVote(vote)) return;
+  /** False when the peer proved to be faulty: the rest of its message is not worth a look. */
+  private vote(peer: PeerId, vote: Vote): boolean {
+    const { consensus, engine, verifier, network } = this.parts;
+    const key = `${vote.height}/${vote.round}/${vote.type}/${vote.validatorIndex}/${blockIdKey(vote.blockId)}`;
+    if (this.underway.has(key) || !consensus.wantsVote(vote)) return true;
     const verdict = verifier.vote(vote);
-    if (verdict === 'valid') engine.submit({ kind: 'vote', vote });
+    if (verdict === 'valid' && engine.submitFromPeer({ kind: 'vote', vote })) this.underway.add(key);
+    if (verdict !== 'invalid') return true;
     // Of a height whose validators I know, only its author or somebody who does not verify sends this.
-    else if (verdict === 'invalid') network.report(peer, 'bad_vote_signature');
-  }
-
-  private hasVote(vote: Vote): boolean {
-    const { height, round, type, validatorIndex, blockId } = vote;
-    const held = this.parts.consensus.votes(height, round, type);
-    return held.some((other) => other.validatorIndex === validatorIndex && equalBlockIds(other.blockId, blockId));
+    network.report(peer, 'bad_vote_signature');
+    return false;
   }
 
   private fill(peer: PeerId, proposal: Proposal, compact: CompactBlock): void {
     const { engine, network } = this.parts;
     const key = blockIdKey(proposal.blockId);
     if (engine.body(proposal.blockId) !== undefined || this.filling.has(key)) return;
+    if (!isCompactOf(compact, proposal)) {
+      network.report(peer, 'invalid_block');
+      return;
+    }
     this.filling.add(key);
     this.fillFrom(peer, proposal, compact)
       .catch((error: unknown) => {
@@ -298,6 +314,11 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
     return bytes === undefined ? undefined : decodeBlock(bytes);
   }
 
+  private sendVotes(peer: PeerId, votes: readonly Vote[]): void {
+    for (let from = 0; from < votes.length; from += MAX_VOTES_PER_MESSAGE)
+      this.parts.network.send(peer, { kind: 'votes', votes: votes.slice(from, from + MAX_VOTES_PER_MESSAGE) });
+  }
+
   private sendProposal(peer: PeerId, round: number): void {
     const { consensus, engine, network, own } = this.parts;
     const proposal = consensus.proposal(round);
@@ -322,8 +343,8 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
       round: Math.max(consensus.round, 0),
       step: consensus.step,
       hasProposal: consensus.proposal(Math.max(consensus.round, 0)) !== undefined,
-      hasBlocks: engine.bodyIds(),
-      votes: consensus.voteRounds().flatMap((round) =>
+      hasBlocks: engine.bodyIds().slice(-MAX_KNOWN_BLOCKS),
+      votes: relevantRounds(consensus).flatMap((round) =>
         ([PREVOTE, PRECOMMIT] as const).flatMap((type) => {
           const bitmap = consensus.voteBitmap(height, round, type);
           return bitmap === undefined ? [] : [{ round, type, bitmap }];

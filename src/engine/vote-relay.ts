@@ -3,13 +3,19 @@ import { hasBit } from '#consensus/vote-set.ts';
 import type { RoundStepMessage } from '#network/messages.ts';
 import type { Clock, Timer } from '#ports/clock.ts';
 import type { PeerId } from '#ports/transport.ts';
-import { equalBlockIds } from '#types/block-id.ts';
-import { PRECOMMIT, PREVOTE, type Vote } from '#types/vote.ts';
+import { type BlockId, blockIdKey, equalBlockIds } from '#types/block-id.ts';
+import { PRECOMMIT, PREVOTE, type Vote, type VoteType } from '#types/vote.ts';
+import { relevantRounds } from './relevant-rounds.ts';
 
 /** A vote this young may still be on its way to the peer from its author: sending it would be the second copy. */
 const GRACE_MS = 25;
 /** A proposal is large, so the author gets longer. */
 const PROPOSAL_GRACE_MS = 100;
+/**
+ * What +2/3 agreed on is claimed, with all its votes, to a peer that is still at the height after this time: the peer
+ * may hold another vote of a validator that cast two, and then its bitmap shows no gap.
+ */
+const CLAIM_GRACE_MS = 1_000;
 /** Waiting after a resend, doubled each time up to the cap: a slow link must not be filled with copies. */
 const RESEND_MIN_MS = 100;
 const RESEND_MAX_MS = 2_000;
@@ -17,6 +23,8 @@ const RESEND_MAX_MS = 2_000;
 const SWEEP_MS = 50;
 /** Resends to one peer in one sweep: a budget against peers that claim to lack everything. */
 const RESENDS_PER_SWEEP = 128;
+/** The newest majorities are what a peer that is stuck can use. */
+const CLAIMS_PER_SWEEP = 4;
 /** Progress is told on change, but no more often than this, and at least once a second. */
 const ANNOUNCE_MIN_MS = 5;
 const ANNOUNCE_MAX_MS = 1_000;
@@ -28,6 +36,8 @@ export interface RelayOutlet {
   sendVotes(peer: PeerId, votes: readonly Vote[]): void;
   /** Sends the proposal and compact block of a round of the current height, if this node has both. */
   sendProposal(peer: PeerId, round: number): void;
+  /** Tells that +2/3 of one type are for one block. */
+  sendClaim(peer: PeerId, claim: { readonly round: number; readonly type: VoteType; readonly blockId: BlockId }): void;
   announceProgress(): void;
 }
 
@@ -119,12 +129,26 @@ export class VoteRelay {
     }
     if (votes.length > 0) this.outlet.sendVotes(peer, votes);
     this.repairProposal(peer, progress, nowMs);
+    this.repairMajorities(peer, nowMs);
   }
 
-  /** Every vote that I hold of this height and of the last commit, with the peer's bitmap of its place. */
+  private repairMajorities(peer: PeerId, nowMs: number): void {
+    for (const majority of this.consensus.majorities.slice(-CLAIMS_PER_SWEEP)) {
+      const { round, type, blockId } = majority;
+      const key = `claim/${round}/${type}/${blockIdKey(blockId)}`;
+      if (!this.isDue(peer, key, CLAIM_GRACE_MS, nowMs)) continue;
+      this.outlet.sendClaim(peer, majority);
+      this.outlet.sendVotes(peer, this.consensus.votesFor(round, type, blockId));
+    }
+  }
+
+  /** Votes that may matter to the peer, newest round first, and those of the last commit, with the peer's bitmap of its place. */
   private *gaps(progress: RoundStepMessage): Generator<{ vote: Vote; held: Uint8Array | undefined }> {
     const { consensus } = this;
-    for (const round of consensus.voteRounds()) {
+    const lowest = Math.min(...progress.votes.map(({ round }) => round));
+    for (const round of relevantRounds(consensus).toReversed()) {
+      // What is below all that the peer reports is over for it; majorities are repeated on their own.
+      if (round < lowest && round < progress.round) continue;
       for (const type of [PREVOTE, PRECOMMIT] as const) {
         const held = progress.votes.find((entry) => entry.round === round && entry.type === type)?.bitmap;
         for (const vote of consensus.votes(consensus.height, round, type)) yield { vote, held };

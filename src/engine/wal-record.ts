@@ -4,7 +4,6 @@ import { type Block, decodeBlock } from '#types/block.ts';
 import { type BlockId, decodeBlockId, encodeBlockId } from '#types/block-id.ts';
 import { decodeProposal, encodeProposal } from '#types/proposal.ts';
 import { decodeVote, encodeVote, type VoteType } from '#types/vote.ts';
-import { EMPTY_BYTES } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
 
 /**

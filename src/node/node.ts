@@ -131,6 +131,7 @@ export class Node {
       peers: new NetworkSyncPeers({ network: this.network, exchange: this.exchange }),
       clock,
       onFatal,
+      onCatchingUp: (catchingUp) => this.mempool.setSyncing(catchingUp),
     });
   }
 
@@ -162,7 +163,6 @@ export class Node {
     const { height } = applied.state;
     this.storeEvidence(applied);
     if (applied.execution.consensusParams !== undefined) this.setBlockLimits(applied.state.params);
-    this.mempool.setSyncing(this.sync.catchingUp);
     const stale = this.mempool.stalePending(height);
     if (stale.length > 0) this.network.gossipTxs(stale.map(({ bytes }) => bytes));
     if (this.events.hasListeners) this.events.publish(blockEvent(applied));

@@ -40,6 +40,8 @@ export class EngineSyncChain implements SyncChain<FetchedBody> {
     if (!equalBlockIds(body.blockId, commit.blockId))
       throw new BizraError('invalid_block', 'the commit is for another block');
     await verifyCommit(this.verifier, chainId, validators, commit.blockId, height + 1, commit);
+    // Decided by votes meanwhile: then it is not to be judged by the state after it.
+    if (this.chain.state.height !== height) return;
     if (!(await this.chain.isValid(body))) throw new BizraError('invalid_block', 'the block does not fit my state');
   }
 
@@ -70,7 +72,7 @@ export class NetworkSyncPeers implements SyncPeers<FetchedBody> {
     const { blocks } = await this.network.request(peer, { kind: 'getBlocks', from, count, maxBytes }, timeoutMs);
     return blocks.map(({ block, commit }) => {
       const body = makeBody(decodeBlock(block));
-      return { height: body.block.header.height, body, commit };
+      return { height: body.block.header.height, size: block.length, body, commit };
     });
   }
 

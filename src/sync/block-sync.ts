@@ -7,6 +7,8 @@ const WINDOW_HEIGHTS = 128;
 /** Heights in one request; the answer also ends at BATCH_MAX_BYTES, so large blocks come few at a time. */
 const BATCH_HEIGHTS = 32;
 const BATCH_MAX_BYTES = 2 * 1024 * 1024;
+/** Fetched blocks that wait for their turn: with full blocks the window is not 128 of them. */
+const WAITING_MAX_BYTES = 64 * 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
 /** One height behind is the ordinary case of votes in flight: only after this long is the block fetched. */
 const ONE_BEHIND_GRACE_MS = 150;
@@ -19,6 +21,8 @@ export const CATCHING_UP_HEIGHTS = 3;
 /** A block as a peer sent it, decoded and bounded, its commit not yet verified. */
 export interface FetchedBlock {
   readonly height: number;
+  /** Bytes of the block. */
+  readonly size: number;
 }
 
 export interface SyncChain<Fetched extends FetchedBlock> {
@@ -54,6 +58,7 @@ export class BlockSync<Fetched extends FetchedBlock> {
   private readonly peers: SyncPeers<Fetched>;
   private readonly clock: Clock;
   private readonly onFatal: (error: unknown) => void;
+  private readonly onCatchingUp: (catchingUp: boolean) => void;
   private readonly trust = new Map<PeerId, PeerTrust>();
   private readonly busy = new Set<PeerId>();
   /** Fetched and waiting for their turn, with who sent them. */
@@ -61,9 +66,11 @@ export class BlockSync<Fetched extends FetchedBlock> {
   /** Heights that a request in flight will bring. */
   private readonly requested = new Map<number, PeerId>();
   private timer: Timer | undefined;
+  private pokeAtMs = 0;
   private behindSinceMs: number | undefined;
   private applying = false;
   private stopped = false;
+  private toldCatchingUp = false;
   /** Blocks applied from peers since start. */
   appliedCount = 0;
 
@@ -72,11 +79,14 @@ export class BlockSync<Fetched extends FetchedBlock> {
     peers: SyncPeers<Fetched>;
     clock: Clock;
     onFatal: (error: unknown) => void;
+    /** Told when `catchingUp` changed. */
+    onCatchingUp: (catchingUp: boolean) => void;
   }) {
     this.chain = components.chain;
     this.peers = components.peers;
     this.clock = components.clock;
     this.onFatal = components.onFatal;
+    this.onCatchingUp = components.onCatchingUp;
   }
 
   stop(): void {
@@ -84,18 +94,23 @@ export class BlockSync<Fetched extends FetchedBlock> {
     this.timer?.cancel();
   }
 
-  /** True while peers that deliver are well ahead. */
+  /**
+   * True while peers are well ahead. One that failed to deliver what it claimed does not count until it has delivered
+   * again, so that a liar costs a node one request and not its work.
+   */
   get catchingUp(): boolean {
-    return this.lag() >= CATCHING_UP_HEIGHTS;
+    return this.toldCatchingUp;
   }
 
   forget(peer: PeerId): void {
     this.trust.delete(peer);
+    this.tellCatchingUp();
   }
 
   /** Called when a peer reported its height, and when a height was applied. Cheap when there is nothing to do. */
   poke(): void {
     if (this.stopped) return;
+    this.tellCatchingUp();
     const lag = this.lag();
     if (lag <= 0) {
       this.behindSinceMs = undefined;
@@ -114,6 +129,15 @@ export class BlockSync<Fetched extends FetchedBlock> {
     this.applyReady();
   }
 
+  private tellCatchingUp(): void {
+    const honest = this.peers.heads().filter(({ peer }) => (this.trust.get(peer)?.failures ?? 0) === 0);
+    const head = Math.max(0, ...honest.map((peer) => peer.head));
+    const catchingUp = head - this.chain.height() >= CATCHING_UP_HEIGHTS;
+    if (catchingUp === this.toldCatchingUp) return;
+    this.toldCatchingUp = catchingUp;
+    this.onCatchingUp(catchingUp);
+  }
+
   private lag(): number {
     let head = 0;
     for (const peer of this.usablePeers()) head = Math.max(head, peer.head);
@@ -125,9 +149,16 @@ export class BlockSync<Fetched extends FetchedBlock> {
     return this.peers.heads().filter(({ peer }) => (this.trust.get(peer)?.distrustedUntilMs ?? 0) <= now);
   }
 
+  /** The earliest of what is wanted: a peer that is distrusted for a minute must not put off the others. */
   private pokeIn(delayMs: number): void {
+    const atMs = this.clock.monotonicMs() + delayMs;
+    if (this.timer !== undefined && this.pokeAtMs <= atMs) return;
     this.timer?.cancel();
-    this.timer = this.clock.setTimer(delayMs, () => this.poke());
+    this.pokeAtMs = atMs;
+    this.timer = this.clock.setTimer(delayMs, () => {
+      this.timer = undefined;
+      this.poke();
+    });
   }
 
   private dropStale(): void {
@@ -137,10 +168,11 @@ export class BlockSync<Fetched extends FetchedBlock> {
   }
 
   private requestMore(): void {
+    if (this.stopped) return;
     for (const { peer, base, head } of this.usablePeers()) {
       if (this.busy.has(peer)) continue;
       const from = this.firstMissing();
-      if (from === undefined || from < base || from > head) continue;
+      if (from === undefined || from < base || from > head || !this.hasRoom(from)) continue;
       const count = Math.min(this.missingRun(from), head - from + 1);
       this.busy.add(peer);
       for (let height = from; height < from + count; height++) this.requested.set(height, peer);
@@ -152,6 +184,14 @@ export class BlockSync<Fetched extends FetchedBlock> {
     const start = this.chain.height() + 1;
     for (let height = start; height < start + WINDOW_HEIGHTS; height++) if (!this.isCovered(height)) return height;
     return undefined;
+  }
+
+  /** The next height is always asked for: what waits may rest on it. */
+  private hasRoom(from: number): boolean {
+    if (from === this.chain.height() + 1) return true;
+    let bytes = 0;
+    for (const { block } of this.fetched.values()) bytes += block.size;
+    return bytes < WAITING_MAX_BYTES;
   }
 
   private missingRun(from: number): number {
@@ -190,6 +230,7 @@ export class BlockSync<Fetched extends FetchedBlock> {
     trust.distrustedUntilMs = this.clock.monotonicMs() + pauseMs;
     this.trust.set(peer, trust);
     this.pokeIn(pauseMs);
+    this.tellCatchingUp();
   }
 
   private applyReady(): void {
@@ -216,6 +257,7 @@ export class BlockSync<Fetched extends FetchedBlock> {
         this.peers.blame(next.peer, error.code);
         this.discardFrom(next.peer);
         this.distrust(next.peer);
+        this.requestMore();
         return;
       }
       // Consensus may have decided the height by votes meanwhile.

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { sha256 } from '#crypto/hash.ts';
+import { encodeHeader, hashHeader } from '#types/header.ts';
+import { toHex } from '#util/bytes.ts';
+import { makeHeader } from './fixtures.ts';
 
 const SOURCE = new URL('../../../src/', import.meta.url);
 /** `crypto/hash.ts` is replaced by this one under the `browser` condition. */
@@ -34,6 +40,17 @@ describe('types in a browser', () => {
       packages.filter((name) => !/^(@noble|@scure)\//.test(name)),
       [],
     );
+  });
+
+  it('hash a header as the daemon does, loaded as a browser loads them', () => {
+    const header = makeHeader({ chainId: 'browser-1', height: 3_000_000_000 });
+    const bytes = encodeHeader(header);
+    const child = fileURLToPath(new URL('./in-browser.ts', import.meta.url));
+    const { stdout, stderr, status } = spawnSync(process.execPath, ['--conditions=browser', child, toHex(bytes)], {
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stderr);
+    assert.equal(stdout, `${toHex(hashHeader(header))} ${toHex(sha256(bytes))}`);
   });
 
   it('every file takes hashing by its # name, which alone is replaced', () => {
