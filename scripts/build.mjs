@@ -20,7 +20,10 @@ if (result.status !== 0) {
   rmSync(DIST, { recursive: true, force: true });
   process.exit(result.status ?? 1);
 }
-writeFileSync(join(DIST, 'package.json'), `${JSON.stringify({ type: 'module', imports: emittedImports() }, null, 2)}\n`);
+writeFileSync(
+  join(DIST, 'package.json'),
+  `${JSON.stringify({ type: 'module', imports: emittedImports() }, null, 2)}\n`,
+);
 
 /** package.json's imports with `./src/x.ts` read as `./x.js`, its conditions kept. */
 function emittedImports() {

@@ -2,6 +2,7 @@ import type { Verifier } from '#crypto/verifier.ts';
 import type { StateReader, StoreName } from '#state/store.ts';
 import type { TxResult } from '#types/results.ts';
 import { equalBytes, fromLatin1 } from '#util/bytes.ts';
+import type { Pause } from '#util/pause.ts';
 import type { AnteParts } from './ante/ante.ts';
 import { type SignatureItem, signatureItem, UncheckedSignature } from './ante/signatures.ts';
 import { type BlockContext, TxContext } from './context.ts';
@@ -27,10 +28,8 @@ export interface ExecuteOptions {
   readonly decoded?: (index: number) => DecodedTx | undefined;
   /** Brings records into the state's cache. */
   readonly prefetch?: (reads: readonly StateRead[]) => Promise<void>;
-  /** Whether the current slice of work has lasted long enough. */
-  readonly shouldYield?: () => boolean;
-  /** Lets the event loop do other work. */
-  readonly yieldNow?: () => Promise<void>;
+  /** Called between transactions. */
+  readonly pause?: Pause;
 }
 
 export interface BlockParts {
@@ -136,7 +135,8 @@ export class BlockExecutor {
       state.seal();
       blockGas += result.gasUsed;
       results.push(result);
-      if (options.shouldYield?.() === true) await options.yieldNow?.();
+      const wait = options.pause?.();
+      if (wait !== undefined) await wait;
     }
     return results;
   }

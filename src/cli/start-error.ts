@@ -22,7 +22,11 @@ export function explainStartError(error: unknown, settings: Settings): unknown {
   const busy = findCode(error, 'EADDRINUSE');
   if (busy !== undefined) {
     const port = typeof busy === 'object' && busy !== null && 'port' in busy ? ` ${String(busy.port)}` : '';
-    const message = `port${port} is in use (p2p.laddr ${settings.p2p.laddr}, rpc.laddr ${settings.rpc.laddr}); stop the other program or choose another port`;
+    const { p2p, rpc, instrumentation } = settings;
+    const metrics = instrumentation.prometheus
+      ? `, instrumentation.prometheus_listen_addr ${instrumentation.prometheusListenAddr}`
+      : '';
+    const message = `port${port} is in use (p2p.laddr ${p2p.laddr}, rpc.laddr ${rpc.laddr}${metrics}); stop the other program or choose another port`;
     return new BizraError<CliErrorCode>('failed', message, { cause: error });
   }
   if (error instanceof BizraError) return error;

@@ -2,6 +2,7 @@ import { MsgSend } from 'cosmjs-types/cosmos/bank/v1beta1/tx';
 import { PubKey } from 'cosmjs-types/cosmos/crypto/secp256k1/keys';
 import { SignMode } from 'cosmjs-types/cosmos/tx/signing/v1beta1/signing';
 import { AuthInfo, SignDoc, TxBody, TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx';
+import { encodeMessage } from '#app/codec/exact-writer.ts';
 import { sha256 } from '#crypto/hash.ts';
 import { signSecp256k1 } from '#crypto/secp256k1.ts';
 import type { AccountKey } from './account-key.ts';
@@ -66,27 +67,29 @@ export function sendMessage(from: string, to: string, amount: readonly Coin[]): 
     toAddress: to,
     amount: amount.map((coin) => ({ ...coin })),
   });
-  return { typeUrl: MsgSend.typeUrl, value: MsgSend.encode(message).finish() };
+  return { typeUrl: MsgSend.typeUrl, value: encodeMessage(MsgSend, message) };
 }
 
 export function encodeBody(content: TxContent): Uint8Array {
-  return TxBody.encode(
+  return encodeMessage(
+    TxBody,
     TxBody.fromPartial({
       messages: content.messages.map(({ typeUrl, value }) => ({ typeUrl, value })),
       memo: content.memo ?? '',
       timeoutHeight: content.timeoutHeight ?? 0n,
     }),
-  ).finish();
+  );
 }
 
 function encodeAuthInfo(publicKey: Uint8Array, sequence: bigint, content: TxContent): Uint8Array {
-  const key = { typeUrl: PubKey.typeUrl, value: PubKey.encode({ key: publicKey }).finish() };
-  return AuthInfo.encode(
+  const key = { typeUrl: PubKey.typeUrl, value: encodeMessage(PubKey, { key: publicKey }) };
+  return encodeMessage(
+    AuthInfo,
     AuthInfo.fromPartial({
       signerInfos: [{ publicKey: key, modeInfo: { single: { mode: SignMode.SIGN_MODE_DIRECT } }, sequence }],
       fee: { amount: content.fee.map((coin) => ({ ...coin })), gasLimit: content.gasLimit },
     }),
-  ).finish();
+  );
 }
 
 /** A signed transaction (`TxRaw` bytes), SIGN_MODE_DIRECT. `bodyBytes` saves encoding the same body again. */
@@ -98,13 +101,13 @@ export function signTx(
 ): Uint8Array {
   const authInfoBytes = encodeAuthInfo(key.publicKey, signer.sequence, content);
   const { chainId, accountNumber } = signer;
-  const document = SignDoc.encode({ bodyBytes, authInfoBytes, chainId, accountNumber }).finish();
+  const document = encodeMessage(SignDoc, { bodyBytes, authInfoBytes, chainId, accountNumber });
   const signature = signSecp256k1(key.privateKey, sha256(document));
-  return TxRaw.encode({ bodyBytes, authInfoBytes, signatures: [signature] }).finish();
+  return encodeMessage(TxRaw, { bodyBytes, authInfoBytes, signatures: [signature] });
 }
 
 /** The transaction with an empty signature, for Simulate. */
 export function unsignedTx(publicKey: Uint8Array, sequence: bigint, content: TxContent): Uint8Array {
   const authInfoBytes = encodeAuthInfo(publicKey, sequence, content);
-  return TxRaw.encode({ bodyBytes: encodeBody(content), authInfoBytes, signatures: [new Uint8Array(0)] }).finish();
+  return encodeMessage(TxRaw, { bodyBytes: encodeBody(content), authInfoBytes, signatures: [new Uint8Array(0)] });
 }

@@ -18,6 +18,11 @@ export function parseTcpAddress(value: string): HostPort | undefined {
   return { host: host.replace(/^\[|\]$/g, ''), port };
 }
 
+/** `127.0.0.1:26660` or `[::1]:26660`, as CometBFT writes the address of its metrics. */
+export function parseHostPort(value: string): HostPort | undefined {
+  return parseTcpAddress(`tcp://${value}`);
+}
+
 /** A libp2p address such as `/ip4/127.0.0.1/tcp/26656`, with a peer id at its end where `needsPeer`. */
 export function isMultiaddr(value: string, needsPeer: boolean): boolean {
   try {

@@ -52,3 +52,6 @@ export const DEFAULT_CACHE_BYTES = 33_554_432;
 
 /** Threads that verify signatures; 0 verifies in the main thread, best where validators share cores. */
 export const DEFAULT_VERIFIER_WORKERS = 0;
+
+/** CometBFT's port; its host is all interfaces, ours the own machine. */
+export const DEFAULT_PROMETHEUS_LISTEN_ADDR = '127.0.0.1:26660';

@@ -1,4 +1,4 @@
-import { isMultiaddr, parseTcpAddress } from './address.ts';
+import { isMultiaddr, parseHostPort, parseTcpAddress } from './address.ts';
 import * as defaults from './defaults.ts';
 import { type Field, flag, integer, list, oneOf, type SettingValue, text } from './field.ts';
 
@@ -201,6 +201,15 @@ export const SCHEMA = {
       0,
       256,
       'Threads that verify signatures; 0 verifies in the main thread.',
+    ),
+  },
+  instrumentation: {
+    prometheus: flag(false, "Serves metrics in Prometheus' text format under /metrics, with CometBFT's names."),
+    prometheusListenAddr: text(
+      defaults.DEFAULT_PROMETHEUS_LISTEN_ADDR,
+      'HOST:PORT',
+      (value) => parseHostPort(value) !== undefined,
+      'Where. Loopback unless you choose otherwise: whoever reaches it reads everything.',
     ),
   },
 };

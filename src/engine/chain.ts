@@ -5,11 +5,12 @@ import type { HeightContext } from '#consensus/input.ts';
 import type { Verifier } from '#crypto/verifier.ts';
 import type { Indexer } from '#indexer/indexer.ts';
 import type { Clock } from '#ports/clock.ts';
-import type { KeyValue } from '#ports/key-value.ts';
+import type { KeyValue, WriteBatch } from '#ports/key-value.ts';
 import type { State } from '#state/state.ts';
 import type { StagedVersion } from '#state/store.ts';
 import type { BlockStore } from '#storage/block-store.ts';
 import type { Logger } from '#telemetry/logger.ts';
+import type { NodeMetrics } from '#telemetry/node-metrics.ts';
 import { type Block, hashTxs } from '#types/block.ts';
 import { blockIdKey } from '#types/block-id.ts';
 import { type Commit, hashCommit, MAX_COMMIT_OVERHEAD_BYTES, MAX_COMMIT_SIG_BYTES } from '#types/commit.ts';
@@ -18,13 +19,13 @@ import { hashConsensusParams } from '#types/params.ts';
 import { hashResults } from '#types/results.ts';
 import { assert } from '#util/assert.ts';
 import { BizraError } from '#util/errors.ts';
+import type { Pause } from '#util/pause.ts';
 import { BLOCK_PROTOCOL, validateBlock } from './block-validation.ts';
 import { type Body, makeBody } from './body.ts';
 import { advance, type ChainState } from './chain-state.ts';
 import { writeChainState } from './chain-store.ts';
+import { workSlice } from './work-slice.ts';
 
-/** Synchronous stretches of execution: consensus frames must not wait longer. */
-const SLICE_MS = 2;
 /** Framing of a block and its header at most (wire-formats 2): 11 and 626 bytes. */
 const MAX_OVERHEAD_BYTES = 637;
 /** From this round on, a fresh block halves each round, so that slow links recover. */
@@ -55,6 +56,8 @@ export interface AppliedHeight {
 interface Executed {
   readonly execution: BlockExecution;
   readonly staged: StagedVersion;
+  /** The height's batch, begun. */
+  readonly batch: WriteBatch;
 }
 
 export interface ChainComponents {
@@ -69,6 +72,7 @@ export interface ChainComponents {
   readonly logger: Logger;
   /** This node's validator address, for blocks that it builds. */
   readonly address: Uint8Array | undefined;
+  readonly metrics?: NodeMetrics | undefined;
 }
 
 /** The decided chain: builds, checks, executes and stores blocks. The engine calls it from its one loop. */
@@ -175,7 +179,8 @@ export class Chain {
   async apply(body: Body, commit: Commit): Promise<AppliedHeight> {
     const { header } = body.block;
     assert(header.height === this.current.height + 1, 'heights are applied in order');
-    const { execution, staged } = await this.executed(body);
+    const executed = await this.executed(body);
+    const { execution, staged } = executed;
     const next = advance(this.current, {
       height: header.height,
       blockId: body.blockId,
@@ -186,7 +191,7 @@ export class Chain {
       appHash: staged.appHash,
       resultsHash: hashResults(execution.txResults),
     });
-    await this.write(body, commit, execution, staged, next);
+    await this.write(body, commit, executed, next);
     this.components.state.publish(staged);
     this.current = next;
     this.lastCommit = commit;
@@ -198,36 +203,23 @@ export class Chain {
     return { body, commit, execution, state: next };
   }
 
-  private async write(
-    body: Body,
-    commit: Commit,
-    execution: BlockExecution,
-    staged: StagedVersion,
-    next: ChainState,
-  ): Promise<void> {
-    const { kv, blockStore, state, indexer } = this.components;
-    const { height } = body.block.header;
-    const batch = kv.batch();
+  private async write(body: Body, commit: Commit, { staged, batch }: Executed, next: ChainState): Promise<void> {
+    const { blockStore, state, clock, metrics } = this.components;
     blockStore.putHeight(batch, {
-      height,
+      height: body.block.header.height,
       blockId: body.blockId,
       blockBytes: body.bytes,
       block: body.block,
       commit,
-      execution,
       appHash: staged.appHash,
       validators: next.validators,
       params: next.params,
     });
     state.write(batch, staged);
-    indexer.index(batch, {
-      height,
-      txHashes: body.txHashes,
-      txResults: execution.txResults,
-      blockEvents: execution.blockEvents,
-    });
     writeChainState(batch, next);
+    const startMs = clock.monotonicMs();
     await batch.write({ sync: true });
+    metrics?.storage.batchWriteMilliseconds.observe(clock.monotonicMs() - startMs);
   }
 
   private async executed(body: Body): Promise<Executed> {
@@ -245,35 +237,44 @@ export class Chain {
     const { speculation } = this;
     this.speculation = undefined;
     if (speculation === undefined) return;
-    const { staged } = await speculation.executed;
+    const { staged, batch } = await speculation.executed;
     this.components.state.discard(staged);
+    await batch.discard();
   }
 
   private async execute(body: Body): Promise<Executed> {
-    const { ledger, state, clock } = this.components;
+    const { ledger, state, clock, metrics } = this.components;
     const { header, txs, evidence, lastCommit } = body.block;
-    let sliceStartMs = clock.monotonicMs();
-    const execution = await ledger.execute(
-      {
-        height: header.height,
-        time: header.time,
-        proposerAddress: header.proposerAddress,
-        txs,
-        lastCommit,
-        lastValidators: this.current.lastValidators,
-        evidence,
-      },
-      {
-        decoded: (index) => this.decoded(body)[index],
-        prefetch: (pairs) => state.prefetch(pairs),
-        shouldYield: () => clock.monotonicMs() - sliceStartMs >= SLICE_MS,
-        yieldNow: async () => {
-          await clock.yield();
-          sliceStartMs = clock.monotonicMs();
-        },
-      },
-    );
-    return { execution, staged: await state.stage(header.height, execution.changes) };
+    const startMs = clock.monotonicMs();
+    const pause = workSlice(clock);
+    const request = {
+      height: header.height,
+      time: header.time,
+      proposerAddress: header.proposerAddress,
+      txs,
+      lastCommit,
+      lastValidators: this.current.lastValidators,
+      evidence,
+    };
+    const execution = await ledger.execute(request, {
+      decoded: (index) => this.decoded(body)[index],
+      prefetch: (pairs) => state.prefetch(pairs),
+      pause,
+    });
+    const staged = await state.stage(header.height, execution.changes);
+    const batch = await this.beginBatch(body, execution, pause);
+    metrics?.state.blockProcessingTime.observe(clock.monotonicMs() - startMs);
+    return { execution, staged, batch };
+  }
+
+  /** The part of the height's batch that depends on its execution alone: written while precommits travel. */
+  private async beginBatch(body: Body, { txResults, blockEvents }: BlockExecution, pause: Pause): Promise<WriteBatch> {
+    const { kv, blockStore, indexer } = this.components;
+    const { height } = body.block.header;
+    const batch = kv.batch();
+    await blockStore.putResults(batch, height, { txResults, blockEvents }, body.block.txs, pause);
+    await indexer.index(batch, { height, txHashes: body.txHashes, txResults, blockEvents }, pause);
+    return batch;
   }
 
   /** Each transaction as the mempool decoded it, or decoded now; undefined where the bytes are none. */

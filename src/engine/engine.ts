@@ -5,6 +5,7 @@ import type { Clock } from '#ports/clock.ts';
 import type { FileSigner } from '#signer/signer.ts';
 import type { Wal } from '#storage/wal.ts';
 import type { Logger } from '#telemetry/logger.ts';
+import type { NodeMetrics } from '#telemetry/node-metrics.ts';
 import type { Block } from '#types/block.ts';
 import { type BlockId, blockIdKey } from '#types/block-id.ts';
 import type { Commit } from '#types/commit.ts';
@@ -15,6 +16,7 @@ import type { Body } from './body.ts';
 import type { AppliedHeight, Chain } from './chain.ts';
 import { type RecoveredHeight, recoverHeight } from './recovery.ts';
 import { RoundTimers } from './round-timers.ts';
+import { StepTimes } from './step-times.ts';
 import { encodeMuteRecord, encodeWalRecord } from './wal-record.ts';
 
 /** An input before the engine stamps it with the time at which it is consumed. */
@@ -57,6 +59,7 @@ export interface EngineComponents {
   readonly onFatal: (error: unknown) => void;
   readonly onApplied: (applied: AppliedHeight) => void;
   readonly onEvidence: (effect: Extract<Effect, { kind: 'evidence' }>) => void;
+  readonly metrics?: NodeMetrics | undefined;
 }
 
 /**
@@ -67,6 +70,7 @@ export interface EngineComponents {
 export class Engine {
   private readonly components: EngineComponents;
   private readonly timers: RoundTimers;
+  private readonly stepTimes: StepTimes;
   private outlet: EngineOutlet | undefined;
   private inbox: Unstamped[] = [];
   /** Answers of the signer and new heights: consumed before the inbox, in order. */
@@ -87,6 +91,7 @@ export class Engine {
 
   constructor(components: EngineComponents) {
     this.components = components;
+    this.stepTimes = new StepTimes(components.clock, components.metrics);
     this.timers = new RoundTimers(components.clock, (timeout) => this.submit({ kind: 'timeout', ...timeout }));
   }
 
@@ -193,6 +198,7 @@ export class Engine {
       const produced = consensus.handle(input);
       this.pruneBodies(input);
       this.trace(input, produced);
+      this.stepTimes.look(consensus);
       effects.push(...produced);
       if (produced.some(({ kind }) => kind === 'commit')) break;
     }
@@ -251,15 +257,12 @@ export class Engine {
   }
 
   private async sign(message: Extract<Effect, { kind: 'sign' }>['message']): Promise<void> {
-    const { signer, chain, wal, logger } = this.components;
+    const { signer, chain, logger } = this.components;
     const { height, round } = message.kind === 'vote' ? message.vote : message.proposal;
     const type = message.kind === 'vote' ? message.vote.type : 'proposal';
     if (signer === undefined || height <= this.mutedHeight)
       return this.submit({ kind: 'signRefused', height, round, type });
-    if (this.walDirty) {
-      await wal.sync();
-      this.walDirty = false;
-    }
+    if (this.walDirty) await this.syncWal();
     try {
       const { chainId } = chain.state;
       const signed: SignedMessage =
@@ -347,6 +350,14 @@ export class Engine {
     if (wal.damage === undefined && wal.size <= WAL_ROTATE_BYTES) return;
     await wal.rotate();
     await this.logMute();
+  }
+
+  private async syncWal(): Promise<void> {
+    const { wal, clock, metrics } = this.components;
+    const startMs = clock.monotonicMs();
+    await wal.sync();
+    this.walDirty = false;
+    metrics?.storage.walSyncMilliseconds.observe(clock.monotonicMs() - startMs);
   }
 
   /**

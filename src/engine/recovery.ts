@@ -17,6 +17,7 @@ export interface LastSigned {
 export interface RecoveredHeight {
   /** False when the log holds nothing of this height: it is to be started. */
   readonly started: boolean;
+  /** One for each block of the log, which can have a block twice: the core keeps either. */
   readonly bodies: readonly Body[];
   /** What the core asked for and the log does not answer. */
   readonly effects: readonly Effect[];
@@ -39,11 +40,11 @@ export function recoverHeight(
   if (inputs === undefined) {
     return { started: false, bodies: [], effects: [], mutedHeight: Math.max(mutedHeight, signedHeight) };
   }
-  const bodies = new Map<string, Body>();
+  const bodies: Body[] = [];
   const open = new OpenEffects();
   for (const input of inputs) {
     if (input.kind === 'block' || input.kind === 'blockBuilt') {
-      bodies.set(blockIdKey(input.blockId), makeBody(input.block));
+      bodies.push(makeBody(input.block));
     }
     open.answer(input);
     const effects = consensus.handle(
@@ -53,7 +54,7 @@ export function recoverHeight(
   }
   return {
     started: true,
-    bodies: [...bodies.values()],
+    bodies,
     effects: open.list(),
     mutedHeight: lastSigned === undefined || open.asked(lastSigned) ? mutedHeight : Math.max(mutedHeight, signedHeight),
   };

@@ -2,6 +2,7 @@ import type { KeyValue, WriteBatch } from '#ports/key-value.ts';
 import type { Query } from '#types/query.ts';
 import type { LedgerEvent, TxResult } from '#types/results.ts';
 import { toLatin1 } from '#util/bytes.ts';
+import { NEVER_PAUSE, type Pause } from '#util/pause.ts';
 import { indexerError } from './errors.ts';
 import {
   BLOCK_SLOT,
@@ -75,25 +76,29 @@ export class Indexer {
     this.options = { ...DEFAULT_OPTIONS, ...options };
   }
 
-  /** Adds the height's rows to its batch. Indexing a height again writes the same rows. */
-  index(batch: WriteBatch, block: IndexedBlock): void {
+  /** Adds the height's rows to its batch, pausing between them. Indexing a height again writes the same rows. */
+  async index(batch: WriteBatch, block: IndexedBlock, pause: Pause = NEVER_PAUSE): Promise<void> {
     if (!this.options.isEnabled) return;
     const { height } = block;
     if (block.txHashes.length > 0) batch.put(countRowKey(height), encodeNumbers(block.txHashes.length));
     this.indexHashes(batch, block);
-    for (const [value, entries] of this.entriesOf(block)) {
+    await pause();
+    for (const [value, entries] of await this.entriesOf(block, pause)) {
       batch.put(valueRowKey(valueKey(value), height), entries.finish());
+      const wait = pause();
+      if (wait !== undefined) await wait;
     }
   }
 
   /** Removes what `index` wrote for the same block: for a rollback, and for pruning. */
-  remove(batch: WriteBatch, block: IndexedBlock): void {
+  async remove(batch: WriteBatch, block: IndexedBlock): Promise<void> {
     const { height } = block;
     batch.delete(countRowKey(height));
     for (const hash of block.txHashes) {
       if (this.position(hash)?.height === height) batch.delete(txRowKey(hash));
     }
-    for (const value of this.entriesOf(block).keys()) batch.delete(valueRowKey(valueKey(value), height));
+    const entries = await this.entriesOf(block, NEVER_PAUSE);
+    for (const value of entries.keys()) batch.delete(valueRowKey(valueKey(value), height));
   }
 
   /**
@@ -151,12 +156,14 @@ export class Indexer {
   }
 
   /** Entries of all attributes to index, by canonical value. */
-  private entriesOf({ txResults, blockEvents }: IndexedBlock): Map<string, EntryWriter> {
+  private async entriesOf(block: IndexedBlock, pause: Pause): Promise<Map<string, EntryWriter>> {
     const rows = new Map<string, EntryWriter>();
-    this.addEvents(rows, BLOCK_SLOT, blockEvents);
-    txResults.forEach((result, index) => {
+    this.addEvents(rows, BLOCK_SLOT, block.blockEvents);
+    for (const [index, result] of block.txResults.entries()) {
       this.addEvents(rows, index + 1, result.events);
-    });
+      const wait = pause();
+      if (wait !== undefined) await wait;
+    }
     return rows;
   }
 

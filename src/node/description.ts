@@ -72,8 +72,8 @@ export class DaemonDescription implements NodeDescription {
           remoteIp: ipOf(peer.address),
           connectedAt: this.node_.ports.clock.now() - connectedForNs,
           connectedForNs,
-          sentBytes: 0n,
-          receivedBytes: 0n,
+          sentBytes: BigInt(peer.sentBytes ?? 0),
+          receivedBytes: BigInt(peer.receivedBytes ?? 0),
           progress:
             progress === undefined
               ? undefined

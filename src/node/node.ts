@@ -2,6 +2,7 @@ import { parseGasPrice } from '#app/gas-price.ts';
 import { Ledger } from '#app/ledger.ts';
 import type { DecodedTx } from '#app/tx.ts';
 import { Consensus } from '#consensus/consensus.ts';
+import type { BrokenRule } from '#consensus/height-state.ts';
 import type { Timeouts } from '#consensus/timeouts.ts';
 import { sha256 } from '#crypto/hash.ts';
 import { InlineVerifier, type Verifier } from '#crypto/verifier.ts';
@@ -13,6 +14,7 @@ import { OwnTransactions } from '#engine/own-transactions.ts';
 import { VoteVerifier } from '#engine/vote-verifier.ts';
 import { Indexer } from '#indexer/indexer.ts';
 import { Mempool } from '#mempool/mempool.ts';
+import { createMempoolMetrics } from '#mempool/metrics.ts';
 import type { Offence } from '#network/consequences.ts';
 import { Network } from '#network/network.ts';
 import type { Clock } from '#ports/clock.ts';
@@ -26,9 +28,12 @@ import { BlockStore } from '#storage/block-store.ts';
 import type { Wal } from '#storage/wal.ts';
 import { BlockSync } from '#sync/block-sync.ts';
 import type { Logger } from '#telemetry/logger.ts';
+import type { MetricsRegistry } from '#telemetry/metrics.ts';
+import { createNodeMetrics, type NodeMetrics } from '#telemetry/node-metrics.ts';
 import type { Genesis } from '#types/genesis.ts';
 import type { ConsensusParams } from '#types/params.ts';
 import { archiveOf } from './archive.ts';
+import { ChainMetrics } from './chain-metrics.ts';
 import { type OpenedChain, openChain } from './database.ts';
 import { EventBus } from './event-bus.ts';
 import { blockEvent } from './events.ts';
@@ -50,6 +55,14 @@ export interface NodePorts {
   readonly signer: FileSigner | undefined;
   /** What makes going on impossible; the process must end. */
   readonly onFatal: (error: unknown) => void;
+  /** Absent: nothing is measured. */
+  readonly metrics?: MetricsRegistry | undefined;
+}
+
+/** What only tests set. */
+export interface NodeTestOptions {
+  /** A consensus rule to leave out, to see that the simulator's checkers notice. */
+  readonly brokenRule?: BrokenRule;
 }
 
 /** One node of the network, composed by hand over its ports. */
@@ -68,6 +81,8 @@ export class Node {
   readonly network: Network;
   readonly exchange: Exchange;
   readonly sync: BlockSync<FetchedBody>;
+  readonly metrics: NodeMetrics | undefined;
+  private readonly chainMetrics: ChainMetrics | undefined;
   private readonly own: OwnTransactions;
   private readonly evidence: EvidenceStore;
 
@@ -76,18 +91,21 @@ export class Node {
     genesis: Genesis,
     settings: NodeSettings,
     opened: OpenedChain & { readonly blockStore: BlockStore },
+    { brokenRule }: NodeTestOptions,
   ) {
     const { clock, random, kv, verifier, logger, signer, onFatal } = ports;
     this.ports = ports;
     this.genesis = genesis;
     this.state = opened.state;
     this.blockStore = opened.blockStore;
+    this.metrics = ports.metrics === undefined ? undefined : createNodeMetrics(ports.metrics);
+    this.chainMetrics = this.metrics && new ChainMetrics(this.metrics, signer?.address, opened.chainState);
     this.own = new OwnTransactions(clock);
     this.evidence = new EvidenceStore(kv);
     this.ledger = new Ledger({ verifier, state: opened.state }, ledgerOptions(genesis, settings));
     this.indexer = new Indexer({ kv, reader: this.resultReader() });
     this.mempool = this.makeMempool(settings);
-    this.consensus = new Consensus({ address: signer?.address, timeouts: timeoutsOf(settings) });
+    this.consensus = new Consensus({ address: signer?.address, timeouts: timeoutsOf(settings), brokenRule });
     this.chain = new Chain(
       {
         kv,
@@ -100,6 +118,7 @@ export class Node {
         clock,
         logger: logger.child('chain'),
         address: signer?.address,
+        metrics: this.metrics,
       },
       opened.chainState,
       opened.blockStore.commit(opened.chainState.height),
@@ -111,7 +130,10 @@ export class Node {
           maxBlockBytes: opened.chainState.params.block.maxBytes,
           maxTxBytes: settings.mempool.maxTxBytes,
         },
-        observe: (offence, peer, error) => reportOffence(logger, offence, peer, error),
+        observe: (offence, peer, error) => {
+          this.metrics?.p2p.offences.with(offence).add();
+          reportOffence(logger, offence, peer, error);
+        },
       },
     );
     this.engine = new Engine({
@@ -124,6 +146,7 @@ export class Node {
       onFatal,
       onApplied: (applied) => this.onApplied(applied),
       onEvidence: (conflict) => this.evidence.found(conflict),
+      metrics: this.metrics,
     });
     this.exchange = this.makeExchange();
     this.sync = new BlockSync({
@@ -136,10 +159,15 @@ export class Node {
   }
 
   /** Opens an initialised database and composes the node over it. Nothing runs yet. */
-  static async open(ports: NodePorts, genesis: Genesis, settings: NodeSettings): Promise<Node> {
+  static async open(
+    ports: NodePorts,
+    genesis: Genesis,
+    settings: NodeSettings,
+    testOptions: NodeTestOptions = {},
+  ): Promise<Node> {
     const opened = await openChain(ports.kv, genesis, { pause: () => ports.clock.yield() });
     const blockStore = await BlockStore.open(ports.kv);
-    return new Node(ports, genesis, settings, { ...opened, blockStore });
+    return new Node(ports, genesis, settings, { ...opened, blockStore }, testOptions);
   }
 
   async start(): Promise<void> {
@@ -161,6 +189,7 @@ export class Node {
 
   private onApplied(applied: AppliedHeight): void {
     const { height } = applied.state;
+    this.chainMetrics?.applied(applied);
     this.storeEvidence(applied);
     if (applied.execution.consensusParams !== undefined) this.setBlockLimits(applied.state.params);
     const stale = this.mempool.stalePending(height);
@@ -192,7 +221,7 @@ export class Node {
   }
 
   private makeMempool(settings: NodeSettings): Mempool<DecodedTx> {
-    const { clock, onFatal } = this.ports;
+    const { clock, onFatal, metrics } = this.ports;
     const { size, maxTxsBytes, maxTxBytes, cacheSize, ttlNumBlocks } = settings.mempool;
     return new Mempool(
       {
@@ -206,6 +235,7 @@ export class Node {
         },
         onWorkAvailable: () => this.engine.workAvailable(),
         onFatal,
+        ...(metrics === undefined ? {} : { metrics: createMempoolMetrics(metrics) }),
       },
       { maxTxs: size, maxTxsBytes, maxTxBytes, cacheSize, ttlBlocks: ttlNumBlocks },
     );

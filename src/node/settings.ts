@@ -51,4 +51,9 @@ export interface NodeSettings {
     readonly cacheBytes: number;
   };
   readonly crypto: { readonly verifierWorkers: number };
+  readonly instrumentation: {
+    readonly prometheus: boolean;
+    /** `HOST:PORT`. */
+    readonly prometheusListenAddr: string;
+  };
 }

@@ -21,6 +21,7 @@ import { parseTcpAddress, toMultiaddr } from './addresses.ts';
 import { initializeChain } from './database.ts';
 import { DaemonDescription } from './description.ts';
 import { ensureDatabase } from './fresh-database.ts';
+import { Instrumentation } from './instrumentation.ts';
 import { Node } from './node.ts';
 import { RealClock } from './real-clock.ts';
 import { RealRandom } from './real-random.ts';
@@ -42,6 +43,8 @@ export interface ReadyInfo {
   /** Multiaddrs with the peer id. */
   readonly p2p: readonly string[];
   readonly pid: number;
+  /** `http://host:port/metrics`, where the settings ask for metrics. */
+  readonly metrics?: string;
 }
 
 export interface StartOptions {
@@ -73,6 +76,7 @@ class Daemon {
   private readonly transport: Libp2pTransport;
   private readonly verifier: Verifier;
   private readonly fatal: Promise<never>;
+  private readonly instrumentation: Instrumentation | undefined;
 
   private constructor(parts: {
     node: Node;
@@ -80,12 +84,14 @@ class Daemon {
     transport: Libp2pTransport;
     verifier: Verifier;
     fatal: Promise<never>;
+    instrumentation: Instrumentation | undefined;
   }) {
     this.node = parts.node;
     this.server = parts.server;
     this.transport = parts.transport;
     this.verifier = parts.verifier;
     this.fatal = parts.fatal;
+    this.instrumentation = parts.instrumentation;
   }
 
   static async open(settings: NodeSettings, paths: NodePaths): Promise<Daemon> {
@@ -104,21 +110,27 @@ class Daemon {
     const transport = makeTransport(settings, genesis, key, join(paths.dataDirectory, 'addresses.json'), logger);
     const random = new RealRandom();
     const onFatal = (error: unknown): void => fatal.reject(error);
+    const instrumentation = Instrumentation.create(settings, genesis.chainId, clock);
+    const metrics = instrumentation?.registry;
     const node = await Node.open(
-      { clock, random, kv, wal, transport, verifier, logger, signer, onFatal },
+      { clock, random, kv, wal, transport, verifier, logger, signer, onFatal, metrics },
       genesis,
       settings,
     );
+    instrumentation?.watch(node, transport);
     const validator = { address: signer.address, pubKey: signer.publicKey };
     const description = new DaemonDescription({ node, transport, key, settings }, validator);
     const server = makeServer(settings, new NodeRpcApi(node, description), logger);
-    return new Daemon({ node, server, transport, verifier, fatal: fatal.promise });
+    return new Daemon({ node, server, transport, verifier, fatal: fatal.promise, instrumentation });
   }
 
   async start(): Promise<ReadyInfo> {
+    const { instrumentation } = this;
     await this.server.start();
+    await instrumentation?.start();
     await this.node.start();
-    return { rpc: this.server.url, p2p: this.transport.addresses(), pid: process.pid };
+    const metrics = instrumentation === undefined ? {} : { metrics: instrumentation.url };
+    return { rpc: this.server.url, p2p: this.transport.addresses(), pid: process.pid, ...metrics };
   }
 
   /** Resolves when the signal aborts, rejects with a fatal error. */
@@ -132,6 +144,7 @@ class Daemon {
 
   async stop(): Promise<void> {
     await this.server.stop();
+    await this.instrumentation?.stop();
     await this.node.stop();
     if (this.verifier instanceof WorkerVerifier) await this.verifier.close();
   }

@@ -24,6 +24,8 @@ export interface WriteBatch {
   readonly length: number;
   /** Writes atomically. With `sync`, resolves only after the bytes are on the disk. A batch is written once. */
   write(options: { readonly sync: boolean }): Promise<void>;
+  /** Gives a batch that will not be written back to the database. */
+  discard(): Promise<void>;
 }
 
 /**

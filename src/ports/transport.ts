@@ -16,6 +16,9 @@ export interface PeerInfo {
   readonly address: string;
   readonly outbound: boolean;
   readonly connectedAtMs: number;
+  /** Bytes that the connection has carried; absent where the transport does not count them. */
+  readonly sentBytes?: number;
+  readonly receivedBytes?: number;
 }
 
 export interface TransportHandlers {

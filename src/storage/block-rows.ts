@@ -96,19 +96,15 @@ export function decodeMeta(bytes: Uint8Array): BlockMeta {
   return { blockId: { hash, partSetHeader }, txCount, size, appHash, header: decodeHeader(reader.bytes()) };
 }
 
-/** Rows of results: each result with its length before it, so that one can be reached without decoding the others. */
-export function encodeResultRows(results: readonly TxResult[], txs: readonly Uint8Array[]): Uint8Array[] {
-  const rows: Uint8Array[] = [];
-  for (let from = 0; from < results.length; from += RESULTS_PER_ROW) {
-    const row = new ByteWriter();
-    for (let i = from; i < Math.min(from + RESULTS_PER_ROW, results.length); i++) {
-      const one = new ByteWriter();
-      encodeResult(one, results[i] as TxResult, txs[i] as Uint8Array);
-      row.bytes(one.finish());
-    }
-    rows.push(sealed(row));
+/** Results from `from` on: each with its length before it, so that one can be reached without decoding the others. */
+export function encodeResultRow(from: number, results: readonly TxResult[], txs: readonly Uint8Array[]): Uint8Array {
+  const row = new ByteWriter();
+  for (let i = from; i < Math.min(from + RESULTS_PER_ROW, results.length); i++) {
+    const one = new ByteWriter();
+    encodeResult(one, results[i] as TxResult, txs[i] as Uint8Array);
+    row.bytes(one.finish());
   }
-  return rows;
+  return sealed(row);
 }
 
 /** All results of a row that begins with transaction `first`. */

@@ -9,6 +9,7 @@ import { assert } from '#util/assert.ts';
 import { equalBytes } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
 import { LruMap } from '#util/lru-map.ts';
+import { NEVER_PAUSE, type Pause } from '#util/pause.ts';
 import {
   type BlockMeta,
   decodeHeight,
@@ -17,7 +18,7 @@ import {
   decodeResultRow,
   encodeHeight,
   encodeMeta,
-  encodeResultRows,
+  encodeResultRow,
   type HeightResults,
   hashKey,
   heightOfRow,
@@ -49,7 +50,6 @@ export interface StoredHeight {
   readonly block: Block;
   /** The commit that decided it. */
   readonly commit: Commit;
-  readonly execution: HeightResults;
   /** State after this height. */
   readonly appHash: Uint8Array;
   /** Validators of `height + 1`, with the priorities of its round 0. */
@@ -111,21 +111,30 @@ export class BlockStore {
     this.putParams(batch, initialHeight, params);
   }
 
-  /** Adds a height to its batch. The store counts on the batch: when it cannot be written, the process must stop. */
+  /** Adds what a height's execution left to its batch: before or after `putHeight`, pausing between rows. */
+  async putResults(
+    batch: WriteBatch,
+    height: number,
+    { txResults, blockEvents }: HeightResults,
+    txs: readonly Uint8Array[],
+    pause: Pause = NEVER_PAUSE,
+  ): Promise<void> {
+    for (let from = 0, part = 0; from < txResults.length; from += RESULTS_PER_ROW, part++) {
+      batch.put(rowKey(ROW.results, height, part), encodeResultRow(from, txResults, txs));
+      await pause();
+    }
+    if (blockEvents.length > 0) batch.put(rowKey(ROW.events, height), withChecksum(encodeEvents(blockEvents)));
+  }
+
+  /** Adds a height to its batch, its results apart. The store counts on the batch: when it cannot be written, the process must stop. */
   putHeight(batch: WriteBatch, stored: StoredHeight): void {
-    const { height, blockId, block, blockBytes, commit, execution, appHash } = stored;
+    const { height, blockId, block, blockBytes, commit, appHash } = stored;
     assert(this.putHead === 0 || height === this.putHead + 1, 'heights are stored in order');
     const { header, txs } = block;
     const meta: BlockMeta = { blockId, header, txCount: txs.length, size: blockBytes.length, appHash };
     batch.put(rowKey(ROW.meta, height), encodeMeta(meta));
     batch.put(rowKey(ROW.block, height), withChecksum(blockBytes));
     batch.put(rowKey(ROW.commit, height), withChecksum(encodeCommit(commit)));
-    for (const [part, row] of encodeResultRows(execution.txResults, txs).entries()) {
-      batch.put(rowKey(ROW.results, height, part), row);
-    }
-    if (execution.blockEvents.length > 0) {
-      batch.put(rowKey(ROW.events, height), withChecksum(encodeEvents(execution.blockEvents)));
-    }
     batch.put(hashKey(blockId.hash), encodeHeight(height));
     this.putValidators(batch, height + 1, stored.validators);
     this.putParams(batch, height + 1, stored.params);

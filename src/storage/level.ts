@@ -191,4 +191,8 @@ class LevelBatch implements WriteBatch {
       throw failed('be written', error);
     }
   }
+
+  async discard(): Promise<void> {
+    await this.chained.close();
+  }
 }

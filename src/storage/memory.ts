@@ -72,6 +72,9 @@ export class MemoryKeyValue implements KeyValue {
         this.apply(changes);
         if (sync) this.unsynced = [];
       },
+      discard: async () => {
+        written = true;
+      },
     };
   }
 

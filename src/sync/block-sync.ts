@@ -10,6 +10,8 @@ const BATCH_MAX_BYTES = 2 * 1024 * 1024;
 /** Fetched blocks that wait for their turn: with full blocks the window is not 128 of them. */
 const WAITING_MAX_BYTES = 64 * 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** The height that everything waits for is asked of another peer after this long: a slow one must not hold up the rest. */
+const STALLED_MS = 500;
 /** One height behind is the ordinary case of votes in flight: only after this long is the block fetched. */
 const ONE_BEHIND_GRACE_MS = 150;
 /** A peer that did not deliver what it claimed is left alone this long, doubled with each failure. */
@@ -64,7 +66,7 @@ export class BlockSync<Fetched extends FetchedBlock> {
   /** Fetched and waiting for their turn, with who sent them. */
   private readonly fetched = new Map<number, { readonly peer: PeerId; readonly block: Fetched }>();
   /** Heights that a request in flight will bring. */
-  private readonly requested = new Map<number, PeerId>();
+  private readonly requested = new Map<number, { readonly peer: PeerId; readonly sinceMs: number }>();
   private timer: Timer | undefined;
   private pokeAtMs = 0;
   private behindSinceMs: number | undefined;
@@ -174,8 +176,10 @@ export class BlockSync<Fetched extends FetchedBlock> {
       const from = this.firstMissing();
       if (from === undefined || from < base || from > head || !this.hasRoom(from)) continue;
       const count = Math.min(this.missingRun(from), head - from + 1);
+      const sinceMs = this.clock.monotonicMs();
       this.busy.add(peer);
-      for (let height = from; height < from + count; height++) this.requested.set(height, peer);
+      this.pokeIn(STALLED_MS);
+      for (let height = from; height < from + count; height++) this.requested.set(height, { peer, sinceMs });
       this.fetchRange(peer, from, count).catch(this.onFatal);
     }
   }
@@ -202,7 +206,11 @@ export class BlockSync<Fetched extends FetchedBlock> {
   }
 
   private isCovered(height: number): boolean {
-    return this.fetched.has(height) || this.requested.has(height);
+    if (this.fetched.has(height)) return true;
+    const request = this.requested.get(height);
+    if (request === undefined) return false;
+    const isNext = height === this.chain.height() + 1;
+    return !isNext || this.clock.monotonicMs() - request.sinceMs < STALLED_MS;
   }
 
   private async fetchRange(peer: PeerId, from: number, count: number): Promise<void> {
@@ -218,7 +226,7 @@ export class BlockSync<Fetched extends FetchedBlock> {
       this.distrust(peer);
     } finally {
       this.busy.delete(peer);
-      for (const [height, owner] of this.requested) if (owner === peer) this.requested.delete(height);
+      for (const [height, owner] of this.requested) if (owner.peer === peer) this.requested.delete(height);
     }
     this.poke();
   }

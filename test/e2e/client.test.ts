@@ -16,6 +16,7 @@ interface Stream<T> {
 describe('every method of Comet38Client', () => {
   let net: Devnet;
   let client: Comet38Client;
+  let socket: Comet38Client | undefined;
   let alice: Wallet;
   let recipient: string;
   /** A committed transfer that the reading methods look for. */
@@ -38,6 +39,7 @@ describe('every method of Comet38Client', () => {
   after(async function () {
     this.timeout(60_000);
     client?.disconnect();
+    socket?.disconnect();
     alice?.client.disconnect();
     await net?.stop();
   });
@@ -139,7 +141,7 @@ describe('every method of Comet38Client', () => {
 
   it('subscribeNewBlock, subscribeNewBlockHeader and subscribeTx over one WebSocket', async function () {
     this.timeout(60_000);
-    const socket = await Comet38Client.connect(`${net.node(1).rpc.replace('http', 'ws')}/websocket`);
+    socket = await Comet38Client.connect(net.node(1).rpc.replace('http', 'ws'));
     const blocks = gather<comet38.NewBlockEvent>(socket.subscribeNewBlock());
     const headers = gather<comet38.NewBlockHeaderEvent>(socket.subscribeNewBlockHeader());
     const txs = gather<comet38.TxEvent>(socket.subscribeTx());
@@ -167,7 +169,6 @@ describe('every method of Comet38Client', () => {
       heights.map((_, index) => (heights[0] ?? 0) + index),
       'every block once, in order',
     );
-    socket.disconnect();
   });
 
   async function committed(hash: Uint8Array): Promise<void> {

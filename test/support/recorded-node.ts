@@ -52,7 +52,7 @@ export class RecordedNode implements NodeApi {
       const batch = node.kv.batch();
       const { txResults, blockEvents } = chain.results.get(height)!;
       const txHashes = chain.blocks.get(height)!.block.txs.map(txHash);
-      node.indexer.index(batch, { height, txHashes, txResults, blockEvents });
+      await node.indexer.index(batch, { height, txHashes, txResults, blockEvents });
       await batch.write({ sync: true });
     }
     return node;

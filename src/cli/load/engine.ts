@@ -8,7 +8,8 @@ import { BlockFollower, type SeenBlock } from './follower.ts';
 import { Lane } from './lane.ts';
 import { type Chain, prepareAccounts } from './load-accounts.ts';
 import { buildReport, type LoadReport } from './load-report.ts';
-import { type ProcessUsage, readUsage } from './process-usage.ts';
+import { Pace } from './pace.ts';
+import { ownCpuMicros, type ProcessUsage, readUsage } from './process-usage.ts';
 import { signTransfers, spendingOf } from './transactions.ts';
 
 export interface LoadOptions {
@@ -35,7 +36,7 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Milliseconds between two looks at what is due: fine enough for thousands a second, and cheap. */
+/** Milliseconds between two looks at what is due, at least: fine enough for thousands a second, and cheap. */
 const TICK_MS = 1;
 /** Milliseconds without any commit after which the rest is given up. */
 const DRAIN_SILENCE_MS = 15_000;
@@ -58,10 +59,13 @@ class Run {
   lastChangeMs = 0;
   private readonly options: LoadOptions;
   private readonly lanes: Lane[];
+  /** Undefined: as fast as they are taken. */
+  private readonly pace: Pace | undefined;
   private readonly indexOf = new Map<string, number>();
 
   constructor(options: LoadOptions, transactions: readonly string[]) {
     this.options = options;
+    this.pace = options.rate === 0 ? undefined : new Pace(options.rate);
     this.transactions = transactions;
     this.submittedMs = new Float64Array(transactions.length).fill(Number.NaN);
     this.committedMs = new Float64Array(transactions.length).fill(Number.NaN);
@@ -127,7 +131,7 @@ class Run {
         shownMs = nowMs;
         this.show((nowMs - startMs) / 1_000);
       }
-      await delay(TICK_MS);
+      await delay(this.untilNextMs(startMs));
     }
     this.lastChangeMs = performance.now();
     while (this.inFlight > 0 && performance.now() - this.lastChangeMs < DRAIN_SILENCE_MS && !this.stopped(follower)) {
@@ -138,13 +142,20 @@ class Run {
   }
 
   private offerDue(startMs: number, nowMs: number): void {
-    const { rate, window } = this.options;
-    if (rate === 0) {
-      while (this.offered < this.transactions.length && this.inFlight < window) this.offer(nowMs);
+    const { pace } = this;
+    if (pace === undefined) {
+      while (this.offered < this.transactions.length && this.inFlight < this.options.window) this.offer(nowMs);
       return;
     }
-    const due = Math.min(this.transactions.length, Math.floor(((nowMs - startMs) * rate) / 1_000) + 1);
-    while (this.offered < due) this.offer(startMs + (this.offered * 1_000) / rate);
+    const due = Math.min(this.transactions.length, pace.dueCount(nowMs - startMs));
+    while (this.offered < due) this.offer(startMs + pace.dueMs(this.offered));
+  }
+
+  /** Until the next one is due. Waking more often would cost more than sending does, at the rates where latency counts. */
+  private untilNextMs(startMs: number): number {
+    if (this.pace === undefined) return TICK_MS;
+    const waitMs = startMs + this.pace.dueMs(this.offered) - performance.now();
+    return Math.min(PROGRESS_MS, Math.max(TICK_MS, waitMs));
   }
 
   private stopped(follower: BlockFollower): boolean {
@@ -206,11 +217,13 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
   await follower.start();
   const before = await usageOf(options.pids);
   const startMs = performance.now();
+  const startCpuMicros = ownCpuMicros();
   await run.drive(follower);
   const elapsedMs = performance.now() - startMs;
+  const generatorCpuMicros = ownCpuMicros() - startCpuMicros;
   const after = await usageOf(options.pids);
   follower.stop();
   options.progress('reading the results');
   const failed = await countFailed(client, run);
-  return buildReport({ run, startMs, elapsedMs, failed, before, after });
+  return buildReport({ run, startMs, elapsedMs, failed, before, after, generatorCpuMicros });
 }

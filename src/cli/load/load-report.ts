@@ -31,6 +31,8 @@ export interface LoadReport {
   readonly nodes: readonly NodeUsage[];
   /** Mean over the nodes. */
   readonly cpuMicrosPerTxAndNode: number | undefined;
+  /** Of the load generator, while it sent: on one machine it takes what the nodes then lack. */
+  readonly generatorCpuSeconds: number;
 }
 
 export interface LoadRecord {
@@ -50,6 +52,7 @@ export interface LoadRecord {
   readonly failed: number;
   readonly before: ReadonlyMap<number, ProcessUsage>;
   readonly after: ReadonlyMap<number, ProcessUsage>;
+  readonly generatorCpuMicros: number;
 }
 
 const BYTES_PER_MEGABYTE = 1_000_000;
@@ -103,6 +106,7 @@ export function buildReport(record: LoadRecord): LoadReport {
     seconds: record.elapsedMs / 1_000,
     nodes,
     cpuMicrosPerTxAndNode: perTx.length === 0 ? undefined : perTx.reduce((sum, value) => sum + value, 0) / perTx.length,
+    generatorCpuSeconds: record.generatorCpuMicros / 1_000_000,
   };
 }
 
@@ -130,6 +134,7 @@ export function formatReport(report: LoadReport): string[] {
     ...(report.cpuMicrosPerTxAndNode === undefined
       ? []
       : [['CPU per transaction and node', `${report.cpuMicrosPerTxAndNode.toFixed(0)} us`] as const]),
+    ['CPU of this load generator', `${report.generatorCpuSeconds.toFixed(2)} s in ${report.seconds.toFixed(1)} s`],
   ]);
   for (const [reason, times] of Object.entries(report.refusals)) lines.push(`refused ${times} times: ${reason}`);
   if (report.nodes.length === 0) return lines;

@@ -50,6 +50,12 @@ export async function readUsage(pid: number): Promise<ProcessUsage | undefined> 
   }
 }
 
+/** CPU that this process has used so far, in microseconds. */
+export function ownCpuMicros(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
 /** Bytes of all files under a directory; files that vanish meanwhile (LevelDB compacts) count nothing. */
 export async function directoryBytes(path: string): Promise<number> {
   const entries = await readdir(path, { recursive: true, withFileTypes: true });

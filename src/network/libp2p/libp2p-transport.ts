@@ -35,6 +35,7 @@ import {
   SILENCE_LIMIT_MS,
   type TransportEvent,
 } from './options.ts';
+import { type Traffic, trafficOf } from './traffic.ts';
 
 /** How often the address book is written, in heartbeats. */
 const SAVE_EVERY_HEARTBEATS = 30;
@@ -79,6 +80,8 @@ export class Libp2pTransport implements Transport {
   private heartbeatTimer: NodeJS.Timeout | undefined;
   private lastHeartbeatMs = 0;
   private heartbeats = 0;
+  /** Of connections that are closed. */
+  private pastTraffic: Traffic = { sentBytes: 0, receivedBytes: 0 };
   private stopped = false;
 
   /** Throws NetworkError `bad_config` for unusable addresses. */
@@ -213,6 +216,13 @@ export class Libp2pTransport implements Transport {
     this.links.closePeer(peer, new Error(`banned: ${why}`));
   }
 
+  /** Bytes on the wire since the start, all connections. */
+  traffic(): Traffic {
+    let { pastTraffic: sum } = this;
+    for (const { connection } of this.links.all()) sum = added(sum, trafficOf(connection));
+    return sum;
+  }
+
   /** Score from 0 to 100, and the rest of a ban in milliseconds. */
   standing(peer: PeerId): { readonly score: number; readonly bannedForMs: number } {
     return { score: this.book.score(peer), bannedForMs: this.book.bannedFor(peer) };
@@ -311,6 +321,7 @@ export class Libp2pTransport implements Transport {
     wantsFlush: () => this.scheduleFlush(),
     broken: (link, error) => this.onBroken(link, error),
     closed: (link) => {
+      this.pastTraffic = added(this.pastTraffic, trafficOf(link.connection));
       this.links.closed(link);
       if (!this.stopped) this.dialer.linkClosed(link.peer, Date.now() - link.openedAtMs);
     },
@@ -429,7 +440,13 @@ function infoOf(link: Link): PeerInfo {
     address: link.connection.remoteAddr.toString(),
     outbound: link.outboundDirection,
     connectedAtMs: link.openedAtMs,
+    ...trafficOf(link.connection),
   };
+}
+
+function added(sum: Traffic, more: Traffic | undefined): Traffic {
+  if (more === undefined) return sum;
+  return { sentBytes: sum.sentBytes + more.sentBytes, receivedBytes: sum.receivedBytes + more.receivedBytes };
 }
 
 function reason(error: unknown): string {

@@ -424,8 +424,7 @@ describe('app: properties of blocks', () => {
     const actual = await ledger.execute(blockRequest(1, txs), {
       decoded: (index) => decoded[index],
       prefetch: disturb,
-      shouldYield: () => true,
-      yieldNow: disturb,
+      pause: disturb,
     });
     assert.deepEqual(actual, expected);
     assert.equal(dump(actual.changes), dump(expected.changes));

@@ -81,6 +81,29 @@ describe('load lane', () => {
     assert.deepEqual([accepted, refused], [[0, 1, 2, 3, 4], []]);
   });
 
+  it('never waits for a batch to fill: what is there leaves, and what comes meanwhile follows together', async () => {
+    answer = () => ACCEPTED;
+    await new Promise<void>((resolve) => {
+      let accepted = 0;
+      const lane = new Lane({
+        url,
+        batchSize: 10,
+        transactions: ['tx0', 'tx1', 'tx2'],
+        accountOf: () => 0,
+        onAccepted: () => {
+          accepted++;
+          if (accepted === 3) resolve();
+        },
+        onRefused: () => {},
+      });
+      for (const index of [0, 1, 2]) {
+        lane.push(index);
+        lane.flush();
+      }
+    });
+    assert.deepEqual(batches, [[0], [1, 2]]);
+  });
+
   it('offers again what a full mempool sent back, and what of the same account missed it', async () => {
     // Transaction 0 finds the mempool full; 2 is of the same account and comes too early; 1 and 3 are of the other.
     answer = (id, batch) => (batch > 0 ? ACCEPTED : id === 0 ? FULL : id === 2 ? WRONG_SEQUENCE : ACCEPTED);

@@ -55,12 +55,14 @@ describe('load statistics', () => {
       failed: 0,
       before: usage(1_000),
       after: usage(1_400),
+      generatorCpuMicros: 250_000,
     });
     assert.equal(report.committedPerSecond, 4);
     assert.equal(report.offeredPerSecond, 10);
     assert.deepEqual([report.latency?.p50, report.latency?.max], [100, 300]);
     assert.deepEqual([report.blocks, report.blockInterval?.max, report.largestBlockTxs], [2, 400, 2]);
     assert.equal(report.cpuMicrosPerTxAndNode, 200);
+    assert.equal(report.generatorCpuSeconds, 0.25);
     assert.equal(report.nodes[0]?.residentMegabytes, 50);
   });
 
@@ -76,7 +78,15 @@ describe('load statistics', () => {
       submittedMs: Float64Array.of(1),
       committedMs: nothing,
     };
-    const report = buildReport({ run, startMs: 1, elapsedMs: 5, failed: 0, before: new Map(), after: new Map() });
+    const report = buildReport({
+      run,
+      startMs: 1,
+      elapsedMs: 5,
+      failed: 0,
+      before: new Map(),
+      after: new Map(),
+      generatorCpuMicros: 0,
+    });
     assert.deepEqual(
       [report.latency, report.blockInterval, report.cpuMicrosPerTxAndNode],
       [undefined, undefined, undefined],

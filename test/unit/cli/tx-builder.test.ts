@@ -2,8 +2,13 @@ import assert from 'node:assert/strict';
 import { coins, DirectSecp256k1HdWallet, Registry } from '@cosmjs/proto-signing';
 import { calculateFee, defaultRegistryTypes, GasPrice, SigningStargateClient } from '@cosmjs/stargate';
 import { TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx';
+import { AddressBook } from '#app/address.ts';
+import { Modules } from '#app/modules.ts';
+import { directSignDigest } from '#app/sign-doc.ts';
+import { TxDecoder } from '#app/tx-decoder.ts';
 import { addressText, keyOfMnemonic, newMnemonic } from '#cli/account-key.ts';
 import { feeOf, parseCoin, sendMessage, signTx, unsignedTx } from '#cli/tx-builder.ts';
+import { verifySecp256k1 } from '#crypto/secp256k1.ts';
 
 describe('transactions', () => {
   it('are byte for byte what cosmjs signs', async () => {
@@ -37,6 +42,27 @@ describe('transactions', () => {
         },
       );
       assert.deepEqual(actual, TxRaw.encode(expected).finish());
+    }
+  });
+
+  it('number-text-edges: gas, sequence, account number and timeout height of every size are what the node reads', async () => {
+    const modules = new Modules(new AddressBook('bizra'));
+    const decoder = new TxDecoder(modules.addresses, modules.messages);
+    const key = await keyOfMnemonic(newMnemonic());
+    const from = addressText('bizra', key.address);
+    const messages = [sendMessage(from, from, [{ denom: 'ubizra', amount: '7' }])];
+    const chainId = new TextEncoder().encode('c-1');
+    // cosmjs-types alone writes those from 2^31 to 2^32 - 1 as zeros.
+    for (const value of [1n, 2n ** 31n - 1n, 2n ** 31n, 3_000_000_000n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 63n - 1n]) {
+      const signer = { chainId: 'c-1', accountNumber: value, sequence: value };
+      const content = { messages, fee: [], gasLimit: value, timeoutHeight: value };
+      const tx = decoder.decode(signTx(key, signer, content));
+      assert.deepEqual(
+        [tx.fee?.gasLimit, tx.signerInfos[0]?.sequence, tx.timeoutHeight, tx.messageFault],
+        [value, value, value, undefined],
+      );
+      const digest = directSignDigest(tx, chainId, value);
+      assert.ok(verifySecp256k1(key.publicKey, digest, tx.signatures[0] as Uint8Array), `account number ${value}`);
     }
   });
 

@@ -51,7 +51,7 @@ async function chainOf(
   const indexer = new Indexer({ kv, reader }, searchBudget === undefined ? {} : { searchBudget });
   for (const indexed of blocks) {
     const batch = kv.batch();
-    indexer.index(batch, indexed);
+    await indexer.index(batch, indexed);
     await batch.write({ sync: true });
   }
   return { indexer, kv };
@@ -78,7 +78,7 @@ describe('indexer', () => {
     const [hash] = first.txHashes as [Uint8Array];
     assert.deepEqual(indexer.txByHash(hash), { height: 1, index: 0 });
     const batch = kv.batch();
-    indexer.index(batch, { ...later, height: 3, txResults: [txResult([], 0)] });
+    await indexer.index(batch, { ...later, height: 3, txResults: [txResult([], 0)] });
     await batch.write({ sync: true });
     assert.deepEqual(indexer.txByHash(hash), { height: 3, index: 0 });
   });
@@ -193,7 +193,7 @@ describe('indexer', () => {
     const kv = new MemoryKeyValue();
     const indexer = new Indexer({ kv, reader }, { isEnabled: false });
     const batch = kv.batch();
-    indexer.index(batch, block(1, [[event('e', { k: 'v' })]]));
+    await indexer.index(batch, block(1, [[event('e', { k: 'v' })]]));
     assert.equal(batch.length, 0);
     assert.throws(() => indexer.txByHash(sha256('1/0')), { code: 'index_off' });
     await assert.rejects(indexer.searchTxs(parseQuery("e.k = 'v'")), { code: 'index_off' });
@@ -205,7 +205,7 @@ describe('indexer', () => {
     );
     const { indexer, kv } = await chainOf(blocks);
     const batch = kv.batch();
-    indexer.remove(batch, blocks[1] as IndexedBlock);
+    await indexer.remove(batch, blocks[1] as IndexedBlock);
     await batch.write({ sync: true });
     const { kv: expected } = await chainOf([blocks[0] as IndexedBlock]);
     assert.deepEqual(await rowsOf(kv), await rowsOf(expected));

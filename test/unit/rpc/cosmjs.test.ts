@@ -83,6 +83,7 @@ describe('cosmjs on the RPC server', () => {
     assert.equal((await client.numUnconfirmedTxs()).total, 3);
   });
 
+  // cosmjs's WebSocket client goes on reconnecting after disconnect; mocha's `exit` setting ends it.
   it('subscribeNewBlock, subscribeNewBlockHeader, subscribeTx', async () => {
     const sockets = await Comet38Client.connect(server.url.replace('http', 'ws'));
     const blocks: number[] = [];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { generateEd25519 } from '#crypto/ed25519.ts';
-import { BlockStore, type StoredHeight } from '#storage/block-store.ts';
+import { BlockStore, type HeightResults, type StoredHeight } from '#storage/block-store.ts';
 import { MemoryKeyValue } from '#storage/memory.ts';
 import { type Block, blockIdOf, encodeBlock, txHash } from '#types/block.ts';
 import { NIL_BLOCK_ID } from '#types/block-id.ts';
@@ -84,13 +84,16 @@ class Chain {
       blockBytes: encodeBlock(block),
       blockId: blockIdOf(block),
       commit: EMPTY_COMMIT,
-      execution: {
-        txResults: block.txs.map(resultOf),
-        blockEvents: height % 2 === 0 ? [{ type: 'mint', attributes: [] }] : [],
-      },
       appHash: new Uint8Array(32).fill(7),
       validators: this.validators,
       params: this.params,
+    };
+  }
+
+  results({ height, block }: StoredHeight): HeightResults {
+    return {
+      txResults: block.txs.map(resultOf),
+      blockEvents: height % 2 === 0 ? [{ type: 'mint', attributes: [] }] : [],
     };
   }
 
@@ -100,6 +103,7 @@ class Chain {
     const stored = this.stored(height, txCount);
     const batch = this.kv.batch();
     this.store.putHeight(batch, stored);
+    await this.store.putResults(batch, height, this.results(stored), stored.block.txs);
     await batch.write({ sync: true });
     return stored;
   }
@@ -115,7 +119,7 @@ describe('BlockStore', () => {
       assert.deepEqual(store.block(1), stored.block);
       assert.deepEqual(store.blockBytes(1), stored.blockBytes);
       assert.deepEqual(store.commit(1), stored.commit);
-      assert.deepEqual(store.results(1), stored.execution);
+      assert.deepEqual(store.results(1), chain.results(stored));
       assert.equal(store.heightOf(stored.blockId.hash), 1);
       const { blockId, appHash, blockBytes, block } = stored;
       assert.deepEqual(store.meta(1), {
@@ -126,7 +130,7 @@ describe('BlockStore', () => {
         size: blockBytes.length,
       });
       for (const index of [0, 63, 64, 149]) {
-        assert.deepEqual(store.tx(1, index), { tx: block.txs[index], result: stored.execution.txResults[index] });
+        assert.deepEqual(store.tx(1, index), { tx: block.txs[index], result: chain.results(stored).txResults[index] });
       }
       assert.equal(store.tx(1, 150), undefined);
     }
@@ -151,7 +155,9 @@ describe('BlockStore', () => {
     const chain = await Chain.start();
     await chain.add(1);
     const batch = chain.kv.batch();
-    chain.store.putHeight(batch, chain.stored(2, 3));
+    const second = chain.stored(2, 3);
+    chain.store.putHeight(batch, second);
+    await chain.store.putResults(batch, 2, chain.results(second), second.block.txs);
     assert.equal(chain.store.head, 1);
     assert.equal(chain.store.block(2), undefined);
     assert.equal(chain.store.results(2), undefined);

@@ -53,6 +53,21 @@ describe('libp2p transport', () => {
     assert.deepEqual(b.frames[0]?.bytes, large);
   });
 
+  it('tells what each connection has carried, and keeps the sum when it is closed', async () => {
+    const [a, b] = await nodes.pair();
+    assert.equal(a.transport.send(b.id, 'bulk', bytesOf(50_000, 1)), true);
+    await b.until(() => b.frames.length === 1);
+    const [atA] = a.transport.peers();
+    const [atB] = b.transport.peers();
+    assert.ok(Number(atA?.sentBytes) > 50_000 && Number(atB?.receivedBytes) > 50_000);
+    assert.ok(Number(atB?.sentBytes) > 0 && Number(atB?.sentBytes) < 50_000);
+    const before = a.transport.traffic();
+    await b.transport.stop();
+    await a.unlinked(b.id);
+    assert.ok(a.transport.traffic().sentBytes >= before.sentBytes && before.sentBytes > 50_000);
+    assert.ok(a.transport.traffic().receivedBytes >= before.receivedBytes);
+  });
+
   it('frames sent from the connect handler reach a peer that is not connected yet', async () => {
     const a = await nodes.start();
     const { transport } = a;

@@ -1,0 +1,103 @@
+/**
+ * `npm run bench` prints how and where it measures, then tables. Options: `--quick` (shorter), `--only PART`, `--json`,
+ * `--window N` (transactions on their way when sending as fast as they are taken).
+ * Nothing here passes or fails by a time; it fails when a network loses a transaction or its nodes differ.
+ */
+import { parseArgs } from 'node:util';
+import { EXIT_FAILED, EXIT_USAGE, exitCodeOf, messageOf, usageError } from '#cli/errors.ts';
+import { wholeNumber } from '#cli/options.ts';
+import { formatPairs } from '#cli/output.ts';
+import type { BenchContext, Part } from './context.ts';
+import { describeMachine, type Machine } from './machine.ts';
+import { consensusPart } from './micro/consensus-part.ts';
+import { cryptoPart } from './micro/crypto-part.ts';
+import { framesPart } from './micro/frames-part.ts';
+import { ledgerPart } from './micro/ledger-part.ts';
+import { statePart } from './micro/state-part.ts';
+import { networkPart } from './network/network-part.ts';
+import { formatSection, type Section } from './report.ts';
+
+const PARTS: Readonly<Record<string, Part>> = {
+  network: networkPart,
+  ledger: ledgerPart,
+  crypto: cryptoPart,
+  state: statePart,
+  consensus: consensusPart,
+  'network-frames': framesPart,
+};
+
+/** Gave the highest rate on two cores; half and three times as many gave about the same. */
+const DEFAULT_WINDOW = 4_000;
+
+interface Options {
+  readonly quick: boolean;
+  readonly json: boolean;
+  readonly window: number;
+  readonly parts: readonly Part[];
+}
+
+function parseOptions(args: readonly string[]): Options {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        quick: { type: 'boolean' },
+        json: { type: 'boolean' },
+        only: { type: 'string' },
+        window: { type: 'string' },
+      },
+    });
+    const { quick = false, json = false, only } = values;
+    const window = wholeNumber('--window', 1, 1_000_000)(values.window ?? String(DEFAULT_WINDOW));
+    if (only === undefined) return { quick, json, window, parts: Object.values(PARTS) };
+    const part = Object.hasOwn(PARTS, only) ? PARTS[only] : undefined;
+    if (part === undefined) throw usageError(`no part "${only}"; there are ${Object.keys(PARTS).join(', ')}`);
+    return { quick, json, window, parts: [part] };
+  } catch (error) {
+    throw usageError(messageOf(error));
+  }
+}
+
+function describe(machine: Machine, quick: boolean): string[] {
+  return [
+    `bizra-node bench${quick ? ', quick: short loads and few repetitions, figures are rough' : ''}`,
+    '',
+    ...formatPairs([
+      ['date', machine.date],
+      ['commit', machine.commit],
+      ['machine', `${machine.cores} cores, ${machine.cpu}, ${machine.memoryGib} GiB, ${machine.system}`],
+      ['Node', machine.node],
+    ]),
+    '',
+  ];
+}
+
+/** Bar of work on a terminal's last line; nothing where nobody looks. */
+function showProgress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const { quick, json, window, parts } = parseOptions(args);
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort(signal));
+  const machine = await describeMachine();
+  const write = (lines: readonly string[]): void => void process.stdout.write(`${lines.join('\n')}\n`);
+  if (!json) write(describe(machine, quick));
+  const context: BenchContext = { quick, window, progress: showProgress, signal: stop.signal };
+  const sections: Section[] = [];
+  for (const part of parts) {
+    if (stop.signal.aborted) break;
+    const section = await part(context);
+    showProgress('');
+    sections.push(section);
+    if (!json) write(formatSection(section));
+  }
+  if (json) write([JSON.stringify({ machine, quick, sections })]);
+  if (stop.signal.aborted) process.exitCode = EXIT_FAILED;
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`bench: ${messageOf(error)}\n`);
+  process.exitCode = exitCodeOf(error) === EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED;
+});

@@ -1,0 +1,39 @@
+import { buildGenesis } from '#cli/genesis-builder.ts';
+import { type Ed25519KeyPair, generateEd25519 } from '#crypto/ed25519.ts';
+import { sha256 } from '#crypto/hash.ts';
+import { type Genesis, parseGenesis } from '#types/genesis.ts';
+import { type Wallet, wallet } from '../unit/app/support.ts';
+import { GENESIS_MS } from './clock.ts';
+
+const STAKE = 100_000_000n;
+const RICH = 10n ** 12n;
+/** Milliseconds between empty blocks: short, so that an hour of the machine's time holds many heights. */
+const EMPTY_BLOCK_INTERVAL_MS = 400;
+const WALLETS = 4;
+
+export const CHAIN_ID = 'sim-1';
+
+export interface SimGenesis {
+  readonly genesis: Genesis;
+  readonly keys: readonly Ed25519KeyPair[];
+  /** With account numbers in this order. */
+  readonly wallets: readonly Wallet[];
+}
+
+export function simGenesis(nodes: number): SimGenesis {
+  const keys = Array.from({ length: nodes }, (_, index) =>
+    generateEd25519(sha256(new TextEncoder().encode(`validator ${index}`))),
+  );
+  const wallets = Array.from({ length: WALLETS }, (_, index) => wallet(`account ${index}`));
+  const text = buildGenesis({
+    chainId: CHAIN_ID,
+    timeMs: GENESIS_MS,
+    prefix: 'bizra',
+    denom: 'ubizra',
+    blockIntervalMinMs: 0,
+    emptyBlockIntervalMs: EMPTY_BLOCK_INTERVAL_MS,
+    validators: keys.map(({ publicKey }, index) => ({ name: `n${index}`, publicKey, stake: STAKE })),
+    accounts: wallets.map((account) => ({ address: account.text, amount: RICH })),
+  });
+  return { genesis: parseGenesis(text), keys, wallets };
+}

@@ -1,0 +1,282 @@
+import { NetworkError } from '#network/errors.ts';
+import type { PeerId, PeerInfo, StreamClass, Topic, Transport, TransportHandlers } from '#ports/transport.ts';
+import { toLatin1 } from '#util/bytes.ts';
+import type { Chance } from './chance.ts';
+import type { Life, Scheduler } from './scheduler.ts';
+
+/** Looking for links to open and close. Milliseconds. */
+const DIAL_EVERY_MS = 250;
+/** Silence after which a link is given up, as the transport's heartbeats would. */
+const SILENCE_MS = 3_000;
+/** Until the other side notices that a process died. */
+const RESET_MS = [1, 50] as const;
+
+export interface Weather {
+  /** One way, milliseconds. */
+  minDelayMs: number;
+  maxDelayMs: number;
+  /** Of each frame, request and gossip message. */
+  loss: number;
+  duplication: number;
+}
+
+export const FAIR_WEATHER: Weather = { minDelayMs: 0.2, maxDelayMs: 3, loss: 0, duplication: 0 };
+
+interface Link {
+  /** Open on both sides; frames of a link that was closed are never delivered. */
+  readonly life: Life;
+  readonly a: SimTransport;
+  readonly b: SimTransport;
+  silentSinceMs: number | undefined;
+}
+
+interface Asked {
+  readonly to: PeerId;
+  readonly reject: (error: Error) => void;
+}
+
+/** The packets between all nodes: delayed, lost, doubled, cut. Frames of one stream keep their order, as in a stream. */
+export class SimNetwork {
+  weather: Weather = { ...FAIR_WEATHER };
+  /** `from>to` pairs between which nothing passes. */
+  readonly cuts = new Set<string>();
+  /** Rolling digest of all deliveries. */
+  digest = 0x811c9dc5;
+  delivered = 0;
+  readonly scheduler: Scheduler;
+  readonly chance: Chance;
+  readonly onPunished: (by: PeerId, peer: PeerId, reason: string) => void;
+  private readonly world: Life = { alive: true };
+  private readonly up = new Map<PeerId, SimTransport>();
+  private readonly links = new Map<string, Link>();
+  /** When a pair's last link ended: both sides notice before there is a new one. */
+  private readonly closedMs = new Map<string, number>();
+
+  constructor(components: {
+    scheduler: Scheduler;
+    chance: Chance;
+    onPunished: (by: PeerId, peer: PeerId, reason: string) => void;
+  }) {
+    this.scheduler = components.scheduler;
+    this.chance = components.chance;
+    this.onPunished = components.onPunished;
+    this.tend();
+  }
+
+  join(transport: SimTransport): void {
+    this.up.set(transport.self, transport);
+  }
+
+  /** Its links end; the others notice a little later. */
+  leave(transport: SimTransport): void {
+    if (this.up.get(transport.self) !== transport) return;
+    this.up.delete(transport.self);
+    for (const link of [...this.links.values()]) if (link.a === transport || link.b === transport) this.close(link);
+  }
+
+  linked(from: SimTransport, to: PeerId): Link | undefined {
+    return this.links.get(linkKey(from.self, to));
+  }
+
+  peersOf(transport: SimTransport): SimTransport[] {
+    const peers: SimTransport[] = [];
+    for (const { a, b } of this.links.values()) {
+      if (a === transport) peers.push(b);
+      else if (b === transport) peers.push(a);
+    }
+    return peers;
+  }
+
+  /** Moves one packet; `deliver` runs at the other side, perhaps never, perhaps twice. */
+  carry(link: Link, from: SimTransport, size: number, notBeforeMs: number, deliver: () => void): number {
+    const { weather, chance, scheduler } = this;
+    const to = link.a === from ? link.b : link.a;
+    let arrivesMs = Math.max(notBeforeMs, scheduler.nowMs + chance.between(weather.minDelayMs, weather.maxDelayMs));
+    if (this.cuts.has(`${from.self}>${to.self}`) || chance.chance(weather.loss)) return arrivesMs;
+    const copies = chance.chance(weather.duplication) ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) {
+      scheduler.after(arrivesMs - scheduler.nowMs, link.life, () => {
+        if (!to.life.alive) return;
+        this.note(from.self, to.self, size);
+        deliver();
+      });
+      arrivesMs += 0.001;
+    }
+    return arrivesMs;
+  }
+
+  private note(from: PeerId, to: PeerId, size: number): void {
+    this.delivered++;
+    for (const character of `${from}${to}${size}${this.scheduler.nowMs}`)
+      this.digest = Math.imul(this.digest ^ character.charCodeAt(0), 0x01000193) >>> 0;
+  }
+
+  /** Opens links between those that can hear each other, closes those that have been silent for long. */
+  private tend(): void {
+    const all = [...this.up.values()].sort((a, b) => (a.self < b.self ? -1 : 1));
+    for (const [index, a] of all.entries()) for (const b of all.slice(index + 1)) this.tendPair(a, b);
+    this.scheduler.after(DIAL_EVERY_MS, this.world, () => this.tend());
+  }
+
+  private tendPair(a: SimTransport, b: SimTransport): void {
+    const isCut = this.cuts.has(`${a.self}>${b.self}`) || this.cuts.has(`${b.self}>${a.self}`);
+    const link = this.links.get(linkKey(a.self, b.self));
+    const { nowMs } = this.scheduler;
+    if (link === undefined) {
+      const closedMs = this.closedMs.get(linkKey(a.self, b.self)) ?? Number.NEGATIVE_INFINITY;
+      if (!isCut && nowMs - closedMs > RESET_MS[1]) this.open(a, b);
+    } else if (!isCut) link.silentSinceMs = undefined;
+    else {
+      link.silentSinceMs ??= nowMs;
+      if (nowMs - link.silentSinceMs >= SILENCE_MS) this.close(link);
+    }
+  }
+
+  private open(a: SimTransport, b: SimTransport): void {
+    const link: Link = { life: { alive: true }, a, b, silentSinceMs: undefined };
+    this.links.set(linkKey(a.self, b.self), link);
+    for (const [one, other] of [[a, b] as const, [b, a] as const]) {
+      this.scheduler.after(this.chance.between(0, 1), link.life, () => {
+        if (one.life.alive) one.connected(other.self);
+      });
+    }
+  }
+
+  private close(link: Link): void {
+    const key = linkKey(link.a.self, link.b.self);
+    link.life.alive = false;
+    this.links.delete(key);
+    this.closedMs.set(key, this.scheduler.nowMs);
+    for (const [one, other] of [[link.a, link.b] as const, [link.b, link.a] as const]) {
+      this.scheduler.after(this.chance.between(...RESET_MS), one.life, () => one.disconnected(other.self));
+    }
+  }
+}
+
+function linkKey(a: PeerId, b: PeerId): string {
+  return a < b ? `${a}|${b}` : `${b}|${a}`;
+}
+
+/** One incarnation's door to the network. */
+export class SimTransport implements Transport {
+  readonly self: PeerId;
+  readonly life: Life;
+  private readonly network: SimNetwork;
+  private handlers: TransportHandlers | undefined;
+  private readonly known = new Map<PeerId, PeerInfo>();
+  /** When the last frame of a stream arrives: the next comes after it. */
+  private readonly arrivals = new Map<string, number>();
+  private readonly asked = new Set<Asked>();
+  private readonly seenGossip = new Set<string>();
+
+  constructor(network: SimNetwork, self: PeerId, life: Life) {
+    this.network = network;
+    this.self = self;
+    this.life = life;
+  }
+
+  async start(handlers: TransportHandlers): Promise<void> {
+    this.handlers = handlers;
+    this.network.join(this);
+  }
+
+  async stop(): Promise<void> {
+    this.network.leave(this);
+    this.known.clear();
+  }
+
+  addresses(): readonly string[] {
+    return [`/sim/${this.self}`];
+  }
+
+  peers(): readonly PeerInfo[] {
+    return [...this.known.values()];
+  }
+
+  connected(peer: PeerId): void {
+    const info = { id: peer, address: `/sim/${peer}`, outbound: this.self < peer, connectedAtMs: 0 };
+    this.known.set(peer, info);
+    this.handlers?.peerConnected(info);
+  }
+
+  disconnected(peer: PeerId): void {
+    if (!this.known.delete(peer)) return;
+    for (const asked of [...this.asked]) {
+      if (asked.to === peer) asked.reject(new NetworkError('disconnected', `${peer} is gone`));
+    }
+    this.handlers?.peerDisconnected(peer);
+  }
+
+  send(peer: PeerId, stream: StreamClass, bytes: Uint8Array): boolean {
+    const link = this.network.linked(this, peer);
+    if (link === undefined || !this.known.has(peer)) return false;
+    const key = `${peer}/${stream}`;
+    const other = link.a === this ? link.b : link.a;
+    const copy = bytes.slice();
+    const arrives = this.network.carry(link, this, bytes.length, this.arrivals.get(key) ?? 0, () =>
+      other.handlers?.frame(this.self, stream, copy.slice()),
+    );
+    this.arrivals.set(key, arrives);
+    return true;
+  }
+
+  request(peer: PeerId, bytes: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    const link = this.network.linked(this, peer);
+    if (link === undefined) return Promise.reject(new NetworkError('disconnected', `${peer} is not connected`));
+    const other = link.a === this ? link.b : link.a;
+    return new Promise<Uint8Array>((resolve, reject) => {
+      const asked: Asked = { to: peer, reject: (error) => finish(() => reject(error)) };
+      const cancel = this.network.scheduler.after(timeoutMs, this.life, () =>
+        asked.reject(new NetworkError('timeout', `${peer} did not answer`)),
+      );
+      const finish = (settle: () => void): void => {
+        cancel();
+        if (this.asked.delete(asked)) settle();
+      };
+      this.asked.add(asked);
+      this.network.carry(link, this, bytes.length, 0, () => {
+        const answer = other.handlers?.request(this.self, bytes.slice()) ?? Promise.reject(new Error('not started'));
+        const back = (deliver: () => void, size: number): void => {
+          if (other.life.alive) this.network.carry(link, other, size, 0, deliver);
+        };
+        answer.then(
+          (body) => back(() => finish(() => resolve(body.slice())), body.length),
+          (error: Error) => back(() => asked.reject(new NetworkError('peer_error', error.message)), 0),
+        );
+      });
+    });
+  }
+
+  publish(topic: Topic, bytes: Uint8Array): void {
+    this.seenGossip.add(`${topic}${toLatin1(bytes)}`);
+    this.spread(topic, bytes, undefined);
+  }
+
+  penalize(peer: PeerId, _points: number, reason: string): void {
+    this.network.onPunished(this.self, peer, reason);
+  }
+
+  ban(peer: PeerId, _durationMs: number, reason: string): void {
+    this.network.onPunished(this.self, peer, reason);
+  }
+
+  private spread(topic: Topic, bytes: Uint8Array, from: PeerId | undefined): void {
+    for (const other of this.network.peersOf(this)) {
+      const link = this.network.linked(this, other.self);
+      if (link === undefined || other.self === from) continue;
+      this.network.carry(link, this, bytes.length, 0, () => other.gossip(topic, bytes.slice(), this.self));
+    }
+  }
+
+  private gossip(topic: Topic, bytes: Uint8Array, from: PeerId): void {
+    const key = `${topic}${toLatin1(bytes)}`;
+    if (this.seenGossip.has(key) || this.handlers === undefined) return;
+    this.seenGossip.add(key);
+    Promise.resolve(this.handlers.gossip(topic, bytes, from)).then(
+      (verdict) => {
+        if (verdict === 'accept' && this.life.alive) this.spread(topic, bytes, from);
+      },
+      (error: Error) => this.network.onPunished(this.self, from, `gossip handler threw: ${error.message}`),
+    );
+  }
+}
