@@ -25,6 +25,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'genesis_invalid',
   'node_key_invalid',
   'damaged',
+  'damaged_wal',
 ]);
 
 export function usageError(message: string): BizraError<CliErrorCode> {
@@ -39,8 +40,10 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof BizraError && USAGE_CODES.has(error.code) ? EXIT_USAGE : EXIT_FAILED;
 }
 
-/** One line, whatever the error is. */
+/** One line without control characters, whatever the error is: parsers quote the hostile files that they refuse. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/\s*\n\s*/g, ' ').trim();
+  const line = text.replace(/\s*\n\s*/g, ' ').trim();
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences must not reach the terminal
+  return line.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }

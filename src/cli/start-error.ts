@@ -17,16 +17,23 @@ function findCode(error: unknown, code: string, depth = 0): unknown {
   return undefined;
 }
 
+/** libp2p wraps the system's error in one of its own, which has the address in its text alone. */
+function portOf(busy: unknown): string {
+  if (typeof busy === 'object' && busy !== null && 'port' in busy) return `port ${String(busy.port)}`;
+  const port = /EADDRINUSE\D+[^\s]*?[:/](\d{1,5})\b/.exec(messageOf(busy))?.[1];
+  return port === undefined ? 'a port' : `port ${port}`;
+}
+
 /** Makes one helpful line of what the operating system said; BizraErrors speak for themselves. */
 export function explainStartError(error: unknown, settings: Settings): unknown {
   const busy = findCode(error, 'EADDRINUSE');
   if (busy !== undefined) {
-    const port = typeof busy === 'object' && busy !== null && 'port' in busy ? ` ${String(busy.port)}` : '';
+    const port = portOf(busy);
     const { p2p, rpc, instrumentation } = settings;
     const metrics = instrumentation.prometheus
       ? `, instrumentation.prometheus_listen_addr ${instrumentation.prometheusListenAddr}`
       : '';
-    const message = `port${port} is in use (p2p.laddr ${p2p.laddr}, rpc.laddr ${rpc.laddr}${metrics}); stop the other program or choose another port`;
+    const message = `${port} is in use (p2p.laddr ${p2p.laddr}, rpc.laddr ${rpc.laddr}${metrics}); stop the other program or choose another port`;
     return new BizraError<CliErrorCode>('failed', message, { cause: error });
   }
   if (error instanceof BizraError) return error;

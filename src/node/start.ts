@@ -61,7 +61,9 @@ export interface StartOptions {
  */
 export async function startNode({ settings, paths, signal, onReady }: StartOptions): Promise<void> {
   assertNativeCrypto();
-  const daemon = await Daemon.open(settings, paths);
+  const daemon = await Daemon.open(settings, paths).catch((error: unknown) => {
+    throw namedGenesisError(error, paths.genesisFile);
+  });
   try {
     onReady?.(await daemon.start());
     await daemon.ended(signal);
@@ -77,6 +79,7 @@ class Daemon {
   private readonly verifier: Verifier;
   private readonly fatal: Promise<never>;
   private readonly instrumentation: Instrumentation | undefined;
+  private readonly walPath: string;
 
   private constructor(parts: {
     node: Node;
@@ -85,6 +88,7 @@ class Daemon {
     verifier: Verifier;
     fatal: Promise<never>;
     instrumentation: Instrumentation | undefined;
+    walPath: string;
   }) {
     this.node = parts.node;
     this.server = parts.server;
@@ -92,6 +96,7 @@ class Daemon {
     this.verifier = parts.verifier;
     this.fatal = parts.fatal;
     this.instrumentation = parts.instrumentation;
+    this.walPath = parts.walPath;
   }
 
   static async open(settings: NodeSettings, paths: NodePaths): Promise<Daemon> {
@@ -102,8 +107,9 @@ class Daemon {
     const files = new NodeFiles();
     const signer = await FileSigner.open(files, paths.privValidatorKeyFile, paths.privValidatorStateFile);
     const kv = await openDatabase(join(paths.dataDirectory, 'chain.db'), genesis, settings);
-    const wal = await Wal.open(files, join(paths.dataDirectory, 'wal'));
-    reportWal(wal, logger);
+    const walPath = join(paths.dataDirectory, 'wal');
+    const wal = await Wal.open(files, walPath);
+    reportWal(wal, walPath, logger);
     const fatal = Promise.withResolvers<never>();
     fatal.promise.catch(() => {});
     const verifier = makeVerifier(settings);
@@ -121,14 +127,16 @@ class Daemon {
     const validator = { address: signer.address, pubKey: signer.publicKey };
     const description = new DaemonDescription({ node, transport, key, settings }, validator);
     const server = makeServer(settings, new NodeRpcApi(node, description), logger);
-    return new Daemon({ node, server, transport, verifier, fatal: fatal.promise, instrumentation });
+    return new Daemon({ node, server, transport, verifier, fatal: fatal.promise, instrumentation, walPath });
   }
 
   async start(): Promise<ReadyInfo> {
     const { instrumentation } = this;
     await this.server.start();
     await instrumentation?.start();
-    await this.node.start();
+    await this.node.start().catch((error: unknown) => {
+      throw namedWalError(error, this.walPath);
+    });
     const metrics = instrumentation === undefined ? {} : { metrics: instrumentation.url };
     return { rpc: this.server.url, p2p: this.transport.addresses(), pid: process.pid, ...metrics };
   }
@@ -156,11 +164,18 @@ function makeLogger(settings: NodeSettings, timestamp: () => string): Logger {
   return createLogger({ sink, timestamp }, { format, levels: parseLogLevels(settings.logLevel) }, 'node');
 }
 
-function reportWal(wal: Wal, logger: Logger): void {
+function reportWal(wal: Wal, path: string, logger: Logger): void {
   if (wal.tornBytes > 0)
-    logger.warn('the consensus log ended in an unfinished record, which was cut', { bytes: wal.tornBytes });
+    logger.warn('the consensus log ended in an unfinished record, which was cut', { path, bytes: wal.tornBytes });
   if (wal.damage !== undefined)
-    logger.error('the consensus log is damaged', { offset: wal.damage.offset, size: wal.damage.size });
+    logger.error('the consensus log is damaged', { path, offset: wal.damage.offset, size: wal.damage.size });
+}
+
+/** Records whose checksums are right and that no version of this program wrote: somebody else's file. */
+function namedWalError(error: unknown, path: string): unknown {
+  if (!(error instanceof BizraError) || error.code !== 'damaged_wal') return error;
+  const advice = 'move it away and start again: nothing is then signed until the height under way is decided';
+  return new BizraError('damaged_wal', `${path}: ${error.message}; ${advice}`, { cause: error });
 }
 
 function makeVerifier({ crypto }: NodeSettings): Verifier {
@@ -225,6 +240,12 @@ function namedError(error: unknown, path: string, code: string): unknown {
     return new BizraError('config_invalid', `${path}: there is no such file; make a home with: bizra-node init`);
   }
   return error instanceof BizraError ? new BizraError(code, `${path}: ${error.message}`, { cause: error }) : error;
+}
+
+/** What only the ledger or the database finds wrong with a genesis document. */
+function namedGenesisError(error: unknown, path: string): unknown {
+  const isOfGenesis = error instanceof BizraError && (error.code === 'genesis' || error.code === 'wrong_genesis');
+  return isOfGenesis ? namedError(error, path, 'genesis_invalid') : error;
 }
 
 async function openDatabase(path: string, genesis: Genesis, { storage }: NodeSettings): Promise<KeyValue> {

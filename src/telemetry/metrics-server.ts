@@ -76,7 +76,8 @@ function send(response: ServerResponse, status: number, text: string): void {
   response.end(text);
 }
 
-function listenError(host: string, port: number, cause: Error): BizraError<TelemetryErrorCode> {
-  const message = `cannot listen for metrics on ${host}:${port}: ${cause.message}; check instrumentation.prometheus_listen_addr`;
+function listenError(host: string, port: number, cause: NodeJS.ErrnoException): BizraError<TelemetryErrorCode> {
+  const fault = cause.code === 'EADDRINUSE' ? 'it is in use' : cause.message;
+  const message = `cannot listen for metrics on ${host}:${port}: ${fault}; check instrumentation.prometheus_listen_addr`;
   return new BizraError('metrics_listen_failed', message, { cause });
 }

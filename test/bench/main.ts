@@ -1,10 +1,11 @@
 /**
  * `npm run bench` prints how and where it measures, then tables. Options: `--quick` (shorter), `--only PART`, `--json`,
+ * `--markdown` (for `docs/performance.md`),
  * `--window N` (transactions on their way when sending as fast as they are taken).
  * Nothing here passes or fails by a time; it fails when a network loses a transaction or its nodes differ.
  */
 import { parseArgs } from 'node:util';
-import { EXIT_FAILED, EXIT_USAGE, exitCodeOf, messageOf, usageError } from '#cli/errors.ts';
+import { EXIT_FAILED, EXIT_USAGE, exitCodeOf, failure, messageOf, usageError } from '#cli/errors.ts';
 import { wholeNumber } from '#cli/options.ts';
 import { formatPairs } from '#cli/output.ts';
 import type { BenchContext, Part } from './context.ts';
@@ -15,7 +16,7 @@ import { framesPart } from './micro/frames-part.ts';
 import { ledgerPart } from './micro/ledger-part.ts';
 import { statePart } from './micro/state-part.ts';
 import { networkPart } from './network/network-part.ts';
-import { formatSection, type Section } from './report.ts';
+import { formatMarkdown, formatSection, type Section } from './report.ts';
 
 const PARTS: Readonly<Record<string, Part>> = {
   network: networkPart,
@@ -32,6 +33,7 @@ const DEFAULT_WINDOW = 4_000;
 interface Options {
   readonly quick: boolean;
   readonly json: boolean;
+  readonly markdown: boolean;
   readonly window: number;
   readonly parts: readonly Part[];
 }
@@ -43,16 +45,17 @@ function parseOptions(args: readonly string[]): Options {
       options: {
         quick: { type: 'boolean' },
         json: { type: 'boolean' },
+        markdown: { type: 'boolean' },
         only: { type: 'string' },
         window: { type: 'string' },
       },
     });
-    const { quick = false, json = false, only } = values;
+    const { quick = false, json = false, markdown = false, only } = values;
     const window = wholeNumber('--window', 1, 1_000_000)(values.window ?? String(DEFAULT_WINDOW));
-    if (only === undefined) return { quick, json, window, parts: Object.values(PARTS) };
+    if (only === undefined) return { quick, json, markdown, window, parts: Object.values(PARTS) };
     const part = Object.hasOwn(PARTS, only) ? PARTS[only] : undefined;
     if (part === undefined) throw usageError(`no part "${only}"; there are ${Object.keys(PARTS).join(', ')}`);
-    return { quick, json, window, parts: [part] };
+    return { quick, json, markdown, window, parts: [part] };
   } catch (error) {
     throw usageError(messageOf(error));
   }
@@ -78,23 +81,23 @@ function showProgress(text: string): void {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const { quick, json, window, parts } = parseOptions(args);
+  const { quick, json, markdown, window, parts } = parseOptions(args);
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort(signal));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => stop.abort(failure(`stopped by ${signal}`)));
   const machine = await describeMachine();
   const write = (lines: readonly string[]): void => void process.stdout.write(`${lines.join('\n')}\n`);
   if (!json) write(describe(machine, quick));
   const context: BenchContext = { quick, window, progress: showProgress, signal: stop.signal };
   const sections: Section[] = [];
   for (const part of parts) {
-    if (stop.signal.aborted) break;
+    stop.signal.throwIfAborted();
     const section = await part(context);
     showProgress('');
     sections.push(section);
-    if (!json) write(formatSection(section));
+    if (!json) write(markdown ? formatMarkdown(section) : formatSection(section));
   }
   if (json) write([JSON.stringify({ machine, quick, sections })]);
-  if (stop.signal.aborted) process.exitCode = EXIT_FAILED;
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

@@ -41,3 +41,21 @@ function formatOne({ title, columns, rows }: Table): string[] {
 export function formatSection(section: Section): string[] {
   return [`== ${section.name}`, '', ...section.notes, '', ...section.tables.flatMap(formatOne)];
 }
+
+function markdownTable({ title, columns, rows }: Table): string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const right = columns.map((_, index) => rows.some((row) => typeof row[index] === 'number'));
+  return [
+    `${title}:`,
+    '',
+    line(columns),
+    `|${right.map((isRight) => (isRight ? '--:' : '--')).join('|')}|`,
+    ...rows.map((row) => line(row.map(formatCell))),
+    '',
+  ];
+}
+
+/** For `docs/performance.md`. */
+export function formatMarkdown(section: Section): string[] {
+  return [`### ${section.name}`, '', section.notes.join('\n'), '', ...section.tables.flatMap(markdownTable)];
+}

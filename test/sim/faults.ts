@@ -7,7 +7,11 @@ import type { Life, Scheduler } from './scheduler.ts';
 const NEXT_MS = [100, 2_500] as const;
 const LASTS_MS = [50, 5_000] as const;
 const SCALES = [1, 0.4, 0.15, 0.05];
-const FLICKER_MS = [10, 400] as const;
+const FLICKER_MS = [20, 800] as const;
+/** Share of runs. */
+const STORMY = 0.25;
+/** Links that are cut at one moment of a flicker. */
+const FLICKERING = [0.4, 0.6, 0.75];
 const CRASHES: readonly CrashKind[] = ['stop', 'kill', 'power'];
 
 export interface FaultParts {
@@ -16,6 +20,8 @@ export interface FaultParts {
   readonly machines: readonly Machine[];
   readonly chance: Chance;
   readonly say: (who: string, what: string) => void;
+  /** Chance decides if absent. */
+  readonly stormy?: boolean | undefined;
 }
 
 type Fault = () => void;
@@ -27,14 +33,18 @@ export class Faults {
   private life: Life = { alive: false };
   /** Shrinks or stretches all times: some runs are a hail of short faults, some have few long ones. */
   private readonly scale: number;
+  /** Links flicker all the time, so that most heights take several rounds. */
+  private readonly stormy: boolean;
 
   constructor(parts: FaultParts) {
     this.parts = parts;
     this.scale = parts.chance.pick(SCALES);
+    this.stormy = parts.stormy ?? parts.chance.chance(STORMY);
   }
 
   begin(): void {
     this.life = { alive: true };
+    if (this.stormy) this.flicker();
     this.next();
   }
 
@@ -123,17 +133,19 @@ export class Faults {
     say('world', 'flicker');
     let pairs: string[] = [];
     const life: Life = { alive: true };
+    const share = chance.pick(FLICKERING);
     const clear = (): void => {
       for (const pair of pairs) network.cuts.delete(pair);
     };
     const again = (): void => {
       clear();
       if (!this.life.alive) return;
-      pairs = machines.flatMap((a) => machines.filter(() => chance.chance(0.5)).map((b) => cut(a, b)));
+      pairs = machines.flatMap((a) => machines.filter(() => chance.chance(share)).map((b) => cut(a, b)));
       for (const pair of pairs) network.cuts.add(pair);
       scheduler.after(chance.between(...FLICKER_MS), life, again);
     };
     again();
+    if (this.stormy) return;
     this.later(() => {
       life.alive = false;
       clear();

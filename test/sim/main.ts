@@ -17,6 +17,7 @@ const { values } = parseArgs({
     trace: { type: 'boolean', default: false },
     log: { type: 'string', default: 'warn' },
     'broken-rule': { type: 'string' },
+    stormy: { type: 'boolean' },
     forgetful: { type: 'boolean', default: false },
   },
 });
@@ -50,6 +51,7 @@ async function runSeed(seed: number): Promise<SimResult> {
     nodes,
     logLevel: values.log,
     forgetful: values.forgetful,
+    ...(values.stormy === undefined ? {} : { stormy: values.stormy }),
     ...(brokenRule === undefined ? {} : { brokenRule: brokenRule as BrokenRule }),
     ...(values.trace ? { sink: print } : {}),
   }).run();

@@ -30,6 +30,8 @@ export interface SimOptions {
   readonly brokenRule?: BrokenRule;
   /** Machines that lose their log and signing record when they crash. */
   readonly forgetful?: boolean;
+  /** Links flicker all the time; chance decides if absent. */
+  readonly stormy?: boolean;
   readonly sink?: (line: string) => void;
   /** Of the nodes' own log. */
   readonly logLevel?: string;
@@ -102,7 +104,14 @@ export class World {
         ),
     );
     const { machines } = this;
-    this.faults = new Faults({ scheduler, network: this.network, machines, chance: this.chance.fork(), say });
+    this.faults = new Faults({
+      scheduler,
+      network: this.network,
+      machines,
+      chance: this.chance.fork(),
+      say,
+      stormy: options.stormy,
+    });
     this.workload = new Workload({ scheduler, machines, chance: this.chance.fork(), wallets, fail });
   }
 

@@ -35,7 +35,7 @@ export async function consensusPart({ quick, progress }: BenchContext): Promise<
   return {
     name: 'consensus',
     notes: [
-      'The pure core alone: all inputs of one height on one validator, from the news of the height to the decision; nothing is signed, verified, sent or stored.',
+      'The pure core alone: all inputs of one height on one validator, from the news of the height to the decision; nothing is signed, verified, sent or stored; CPU time.',
     ],
     tables: [
       {

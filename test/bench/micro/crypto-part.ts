@@ -81,7 +81,7 @@ export async function cryptoPart({ quick, progress }: BenchContext): Promise<Sec
     }),
   ];
   const notes = [
-    `One thread. The node uses the native code; @noble is the browser's path. ${MESSAGE_BYTES}-byte messages.`,
+    `One thread, CPU time. The node uses the native code; @noble is the browser's path. ${MESSAGE_BYTES}-byte messages.`,
   ];
   return { name: 'crypto', notes, tables: [figuresTable('Signatures and hashes', figures)] };
 }

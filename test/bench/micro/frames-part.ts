@@ -45,7 +45,8 @@ export async function framesPart({ quick, progress }: BenchContext): Promise<Sec
       {
         bytes: 2 * VOTE_BYTES,
         figure: await measure({
-          what: '300 bytes there and back',
+          what: '300 bytes there and back (time that passes)',
+          clock: 'wall',
           operations: 500,
           repetitions,
           run: () => roundTrips(a, b, 500),
@@ -55,7 +56,7 @@ export async function framesPart({ quick, progress }: BenchContext): Promise<Sec
     return {
       name: 'network-frames',
       notes: [
-        'Two nodes in one process and thread, libp2p over TCP with noise and yamux on loopback: both ends are in the figure.',
+        'Two nodes in one process and thread, libp2p over TCP with noise and yamux on loopback: CPU time of both ends together.',
       ],
       tables: [
         {

@@ -89,9 +89,9 @@ class LedgerBench {
     return {
       name: 'ledger',
       notes: [
-        `Microseconds for each MsgSend, one thread: a block of ${TRANSFERS} transfers among 200 accounts, rows in memory, no network and no disk.`,
+        `A block of ${TRANSFERS} transfers among 200 accounts, rows in memory, no network and no disk; CPU time.`,
       ],
-      tables: [figuresTable('The steps of a transfer', figures), this.sizes(execution, index)],
+      tables: [figuresTable('The steps of a transfer, microseconds for each', figures), this.sizes(execution, index)],
     };
   }
 

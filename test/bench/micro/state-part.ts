@@ -11,6 +11,8 @@ const STORE = 'bank';
 const CHANGED = 10_000;
 /** Of a balance: prefix, length, address, denomination. */
 const KEY_BYTES = 28;
+/** Of a tree node in its slab. */
+const NODE_BYTES = 46;
 const BYTES_PER_MEGABYTE = 1_000_000;
 const MILLIS_PER_MICRO = 0.001;
 
@@ -31,6 +33,7 @@ function changesOf(indexes: readonly number[], value: string): ChangeSet {
 
 interface SizeFigures {
   readonly leaves: number;
+  /** Milliseconds. */
   readonly build: number;
   readonly megabytes: number;
   readonly stage: Figure;
@@ -41,9 +44,9 @@ async function measureSize(leaves: number, repetitions: number): Promise<SizeFig
     Array.from({ length: leaves }, (_, index) => index),
     '1000000000000',
   );
-  const start = performance.now();
+  const start = process.threadCpuUsage().user;
   const state = await State.initialize(new MemoryKeyValue(), [STORE], all, 0);
-  const build = performance.now() - start;
+  const build = (process.threadCpuUsage().user - start) * MILLIS_PER_MICRO;
   const step = leaves / CHANGED;
   const indexes = Array.from({ length: CHANGED }, (_, index) => index * step);
   // Execution has read what it changes: the old values are in the cache.
@@ -51,7 +54,7 @@ async function measureSize(leaves: number, repetitions: number): Promise<SizeFig
   const changes = changesOf(indexes, '999999999999');
   const run = async (): Promise<void> => state.discard(await state.stage(1, changes));
   const stage = await measure({ what: `${leaves}`, operations: 1, repetitions, run });
-  return { leaves, build, stage, megabytes: (state.nodes * 46) / BYTES_PER_MEGABYTE };
+  return { leaves, build, stage, megabytes: (state.nodes * NODE_BYTES) / BYTES_PER_MEGABYTE };
 }
 
 export async function statePart({ quick, progress }: BenchContext): Promise<Section> {

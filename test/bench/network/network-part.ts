@@ -11,11 +11,11 @@ import { GO_STACK, GO_STACK_NOTES } from './go-stack.ts';
 
 /** Transactions a second at which latency is compared. */
 const LIGHT_RATE = 100;
-/** Transactions in one request when sending as fast as they are taken. At a fixed rate each goes alone. */
+/** Transactions in one request at most. No request waits to be filled: at 100/s each transaction goes alone. */
 const BATCH = 50;
 const CONNECTIONS_PER_NODE = 4;
 /** Signed ahead for each second of the saturating load; more than the machine takes. */
-const SIGNED_PER_SECOND = 8_000;
+const SIGNED_PER_SECOND = 6_000;
 /** The devnet's pace, so that idle cost is that of a devnet. */
 const IDLE_INTERVAL_MS = 1_000;
 const BYTES_PER_MEGABYTE = 1_000_000;
@@ -31,12 +31,14 @@ const QUICK: Durations = { fixedSeconds: 5, saturatedSeconds: 8, idleSeconds: 4 
 
 function methodOf(window: number): string[] {
   return [
-    'Four validators as processes of their own, the load generator (this process) on the same cores, everything on loopback.',
-    `${LOAD_ACCOUNTS} accounts in turn send MsgSend, signed before the clock starts, by broadcast_tx_sync to all four RPC ports, ${CONNECTIONS_PER_NODE} connections each.`,
-    'Fixed rates are open loop: latency counts from the moment a transaction was due, whether or not the node was ready for it,',
-    "to the moment the client is told of its block by a NewBlockHeader subscription on node 0 (no polling); each transaction is one request. 'As fast as taken'",
-    `keeps ${window} transactions on their way, in requests of up to ${BATCH}; its latency is that queue, not the network.`,
-    'CPU is user and system time of the four processes from /proc over the whole load, divided by four and by the transactions committed; idle blocks included.',
+    'Four validators as processes of their own, the load generator (this process) on the same cores, all on loopback.',
+    `${LOAD_ACCOUNTS} accounts in turn send MsgSend, signed before the clock starts, by broadcast_tx_sync to all four RPC ports,`,
+    `${CONNECTIONS_PER_NODE} connections each; what is due while a connection waits for an answer goes together, up to ${BATCH} in a request.`,
+    'Fixed rates are open loop: latency counts from the moment a transaction was due, whether or not it could leave then, to',
+    'the moment the client is told of its block by a NewBlockHeader subscription on node 0 (no polling).',
+    `"As fast as taken" keeps ${window} transactions on their way: its latency is that queue, not the network.`,
+    'CPU is user and system time of the four processes from /proc over the whole load, idle blocks included, divided by',
+    'four and by the transactions committed.',
   ];
 }
 
@@ -47,10 +49,10 @@ interface Idle {
   readonly residentMegabytes: number;
 }
 
-async function measureIdle(network: BenchNetwork, seconds: number): Promise<Idle> {
+async function measureIdle(context: BenchContext, network: BenchNetwork, seconds: number): Promise<Idle> {
   const [before, from] = await Promise.all([network.usage(), network.heights()]);
   const start = performance.now();
-  await delay(seconds * 1_000);
+  await delay(seconds * 1_000, undefined, { signal: context.signal });
   const [after, to] = await Promise.all([network.usage(), network.heights()]);
   const elapsed = (performance.now() - start) / 1_000;
   const cpuMicros = mean(after.map(({ cpuMicros }, node) => cpuMicros - (before[node]?.cpuMicros ?? 0)));
@@ -77,12 +79,13 @@ async function load(context: BenchContext, network: BenchNetwork, rate: number, 
     gasPrice: GAS_PRICE_AMOUNT + DEFAULT_DENOM,
     pids: network.pids,
     window: context.window,
-    batchSize: rate === 0 ? BATCH : 1,
+    batchSize: BATCH,
     connectionsPerNode: CONNECTIONS_PER_NODE,
     maxTransactions: SIGNED_PER_SECOND * seconds,
     progress: context.progress,
     signal: context.signal,
   });
+  context.signal.throwIfAborted();
   const lost = report.offered - report.committed - report.refused;
   if (lost > 0 || report.failed > 0)
     throw failure(`${lost} transactions were lost and ${report.failed} failed: the figures mean nothing`);
@@ -151,7 +154,7 @@ async function measureLoads(
   const network = await BenchNetwork.start(IDLE_INTERVAL_MS);
   try {
     context.progress('idle');
-    const idle = await measureIdle(network, durations.idleSeconds);
+    const idle = await measureIdle(context, network, durations.idleSeconds);
     const light = await load(context, network, LIGHT_RATE, durations.fixedSeconds);
     const full = await load(context, network, 0, durations.saturatedSeconds);
     const halfRate = Math.max(1, Math.round(full.committedPerSecond / 2));
@@ -177,7 +180,7 @@ async function measureEmptyBlocks(context: BenchContext, seconds: number): Promi
   context.progress('empty blocks, as fast as they come');
   const network = await BenchNetwork.start(0);
   try {
-    const idle = await measureIdle(network, seconds);
+    const idle = await measureIdle(context, network, seconds);
     await network.agreement();
     return idle;
   } finally {

@@ -38,7 +38,7 @@ describe('metrics server', () => {
     const second = new MetricsServer(() => '', { host: '127.0.0.1', port });
     await rejects(second.start(), {
       code: 'metrics_listen_failed',
-      message: /127\.0\.0\.1:\d+: .*EADDRINUSE.*instrumentation\.prometheus_listen_addr/,
+      message: /127\.0\.0\.1:\d+: .*in use.*instrumentation\.prometheus_listen_addr/,
     });
     await second.stop();
   });
