@@ -342,6 +342,7 @@ export class Engine {
     }
     for (const body of recovered.bodies) this.keep(body);
     this.walDirty = true;
+    for (const request of recovered.lostSignatures) this.submit({ kind: 'signRefused', ...request });
     await this.perform(recovered.effects);
   }
 

@@ -14,6 +14,13 @@ export interface LastSigned {
   readonly step: number;
 }
 
+/** What was to be signed. */
+export interface SignRequest {
+  readonly height: number;
+  readonly round: number;
+  readonly type: VoteType | 'proposal';
+}
+
 export interface RecoveredHeight {
   /** False when the log holds nothing of this height: it is to be started. */
   readonly started: boolean;
@@ -21,6 +28,11 @@ export interface RecoveredHeight {
   readonly bodies: readonly Body[];
   /** What the core asked for and the log does not answer. */
   readonly effects: readonly Effect[];
+  /**
+   * Signatures that were asked for together with a later one, which the key has made: these were made before it and may
+   * have left, and the key remembers its last alone.
+   */
+  readonly lostSignatures: readonly SignRequest[];
   /** Nothing may be signed up to this height: the key signed what the log does not lead to, now or before an earlier start. */
   readonly mutedHeight: number;
 }
@@ -38,7 +50,8 @@ export function recoverHeight(
   const { inputs, mutedHeight } = readLog(records, context.height);
   const signedHeight = lastSigned?.height ?? 0;
   if (inputs === undefined) {
-    return { started: false, bodies: [], effects: [], mutedHeight: Math.max(mutedHeight, signedHeight) };
+    const muted = Math.max(mutedHeight, signedHeight);
+    return { started: false, bodies: [], effects: [], lostSignatures: [], mutedHeight: muted };
   }
   const bodies: Body[] = [];
   const open = new OpenEffects();
@@ -52,10 +65,12 @@ export function recoverHeight(
     );
     for (const effect of effects) open.add(effect);
   }
+  const lostSignatures = lastSigned === undefined ? [] : open.takeSignaturesBefore(lastSigned);
   return {
     started: true,
     bodies,
     effects: open.list(),
+    lostSignatures,
     mutedHeight: lastSigned === undefined || open.asked(lastSigned) ? mutedHeight : Math.max(mutedHeight, signedHeight),
   };
 }
@@ -80,8 +95,7 @@ class OpenEffects {
   add(effect: Effect): void {
     switch (effect.kind) {
       case 'sign': {
-        const { height, round } = effect.message.kind === 'vote' ? effect.message.vote : effect.message.proposal;
-        const type = effect.message.kind === 'vote' ? effect.message.vote.type : 'proposal';
+        const { height, round, type } = signRequest(effect);
         this.signatures.add(`${height}/${round}/${signerStep(type)}`);
         this.waiting.set(`sign/${round}/${type}`, effect);
         return;
@@ -152,16 +166,34 @@ class OpenEffects {
     return [...this.waiting.values()];
   }
 
+  takeSignaturesBefore(last: LastSigned): SignRequest[] {
+    const taken: SignRequest[] = [];
+    for (const [key, effect] of this.waiting) {
+      if (effect.kind !== 'sign') continue;
+      const request = signRequest(effect);
+      const { height, round, type } = request;
+      if ((height - last.height || round - last.round || signerStep(type) - last.step) >= 0) continue;
+      this.waiting.delete(key);
+      taken.push(request);
+    }
+    return taken;
+  }
+
   asked({ height, round, step }: LastSigned): boolean {
     return this.signatures.has(`${height}/${round}/${step}`);
   }
+}
+
+export function signRequest({ message }: Extract<Effect, { kind: 'sign' }>): SignRequest {
+  const { height, round } = message.kind === 'vote' ? message.vote : message.proposal;
+  return { height, round, type: message.kind === 'vote' ? message.vote.type : 'proposal' };
 }
 
 function timerKey(step: TimeoutStep): string {
   return `timer/${step}`;
 }
 
-function signerStep(type: 1 | 2 | 'proposal'): number {
+function signerStep(type: SignRequest['type']): number {
   if (type === 'proposal') return SIGNER_STEP.proposal;
   return type === 1 ? SIGNER_STEP.prevote : SIGNER_STEP.precommit;
 }

@@ -138,7 +138,15 @@ class Daemon {
       throw namedWalError(error, this.walPath);
     });
     const metrics = instrumentation === undefined ? {} : { metrics: instrumentation.url };
-    return { rpc: this.server.url, p2p: this.transport.addresses(), pid: process.pid, ...metrics };
+    const p2p = this.transport.addresses();
+    const { logger } = this.node.ports;
+    logger.info('started', {
+      height: this.node.chain.state.height,
+      rpc: this.server.url,
+      p2p: p2p.join(' '),
+      ...metrics,
+    });
+    return { rpc: this.server.url, p2p, pid: process.pid, ...metrics };
   }
 
   /** Resolves when the signal aborts, rejects with a fatal error. */

@@ -27,7 +27,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   'network-frames': framesPart,
 };
 
-/** Gave the highest rate on two cores; half and three times as many gave about the same. */
+/** Saturates two cores: from 2,000 to 12,000 the rate was the same within 6 %, only the waiting grew. */
 const DEFAULT_WINDOW = 4_000;
 
 interface Options {

@@ -23,6 +23,8 @@ export interface Measured {
 
 /** Runs until the compiler has seen the code; the figures are of a node that has been up for a while. */
 const WARM_UPS = 2;
+/** The kernel counts a thread's CPU time in steps of some milliseconds. */
+const REPETITION_MICROS_MIN = 100_000;
 const MICROS_PER_MILLISECOND = 1_000;
 
 function wallMicros(): number {
@@ -34,16 +36,29 @@ function cpuMicros(): number {
   return user + system;
 }
 
-export async function measure({ what, operations, repetitions, clock, prepare, run }: Measured): Promise<Figure> {
+/** Runs once or more, until the clock has moved far enough; microseconds for each operation. */
+async function repeat({ operations, clock, prepare, run }: Measured): Promise<number> {
   const read = clock === 'wall' ? wallMicros : cpuMicros;
-  const times: number[] = [];
-  for (let round = -WARM_UPS; round < repetitions; round++) {
+  let runs = 0;
+  let micros = 0;
+  let passedMicros = 0;
+  do {
     await prepare?.();
-    const start = read();
+    const [start, passed] = [read(), wallMicros()];
     const result = run();
     if (result instanceof Promise) await result;
-    if (round >= 0) times.push((read() - start) / operations);
-  }
+    micros += read() - start;
+    passedMicros += wallMicros() - passed;
+    runs++;
+  } while (passedMicros < REPETITION_MICROS_MIN);
+  return micros / (runs * operations);
+}
+
+export async function measure(measured: Measured): Promise<Figure> {
+  const { what, repetitions } = measured;
+  for (let round = 0; round < WARM_UPS; round++) await repeat(measured);
+  const times: number[] = [];
+  for (let round = 0; round < repetitions; round++) times.push(await repeat(measured));
   times.sort((a, b) => a - b);
   const median = times[Math.floor(times.length / 2)] as number;
   return { what, median, min: times[0] as number, max: times.at(-1) as number, repetitions };

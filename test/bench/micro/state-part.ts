@@ -66,7 +66,7 @@ export async function statePart({ quick, progress }: BenchContext): Promise<Sect
   return {
     name: 'state',
     notes: [
-      `A block changes ${CHANGED} leaves: all hashing up to the new app hash, the old version kept. Rows in memory, old values in the cache.`,
+      `A block changes ${CHANGED} leaves: all hashing up to the new app hash, the old version kept. Rows in memory, old values in the cache; CPU time.`,
       'Building is what the start of a node pays besides reading the rows: hash, sort, link.',
     ],
     tables: [

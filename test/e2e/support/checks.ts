@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { QueryTotalSupplyRequest, QueryTotalSupplyResponse } from 'cosmjs-types/cosmos/bank/v1beta1/query';
 import { RpcClient } from '#cli/rpc-client.ts';
 import type { Devnet, DevnetNode } from './devnet.ts';
-import { appHashAt, blockHashAt, call, heightOf, waitForHeight } from './rpc.ts';
+import { appHashAt, blockHashAt, call, heightOf, until, waitForHeight } from './rpc.ts';
 
 /** Every coin there is, as the node's bank counts it. */
 export async function totalSupply({ rpc }: DevnetNode): Promise<string> {
@@ -33,14 +33,27 @@ interface CommitAnswer {
   };
 }
 
-/** Whether the validator's precommit is in the newest commit that is in a block, as `witness` has it. */
-export async function signsAtHead(witness: DevnetNode, validator: DevnetNode): Promise<boolean> {
+/** The validator votes: its precommit is in a commit that is in a block, as `witness` has it, from `height` on. */
+async function assertVotesFrom(height: number, validator: DevnetNode, witness: DevnetNode): Promise<void> {
   const status = await call<{ validator_info: { address: string } }>(validator.rpc, 'status');
-  const height = String((await heightOf(witness.rpc)) - 1);
-  const { signed_header } = await call<CommitAnswer>(witness.rpc, 'commit', { height });
-  return signed_header.commit.signatures.some(
-    ({ validator_address, signature }) => validator_address === status.validator_info.address && signature !== null,
-  );
+  const { address } = status.validator_info;
+  let next = height;
+  await until(`${validator.moniker} votes at height ${height} or later`, async () => {
+    const end = await heightOf(witness.rpc);
+    for (; next < end; next++) {
+      const { signed_header } = await call<CommitAnswer>(witness.rpc, 'commit', { height: String(next) });
+      const mine = signed_header.commit.signatures.find(({ validator_address }) => validator_address === address);
+      if (mine !== undefined && mine.signature !== null) return true;
+    }
+    return false;
+  });
+}
+
+/** A validator that was started again reaches the others without help, and votes with them. */
+export async function assertReturns(validator: DevnetNode, witness: DevnetNode, timeoutMs?: number): Promise<void> {
+  const height = (await heightOf(witness.rpc)) + 1;
+  await waitForHeight(validator.rpc, height, timeoutMs);
+  await assertVotesFrom(height, validator, witness);
 }
 
 /** The chain makes progress on this node. */

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { Violation } from './checkers.ts';
+import { withoutRealTime } from './guard.ts';
+import { type SimOptions, type SimResult, World } from './world.ts';
+
+const SEEDS = 10;
+const HEIGHTS = 15;
+/** Runs in which a broken rule must show. */
+const CONTROL_SEEDS = 24;
+
+function simulate(options: Partial<SimOptions> & { readonly seed: number }): Promise<SimResult> {
+  return new World({ nodes: 4, heights: HEIGHTS, ...options }).run();
+}
+
+function replay({ seed, failure, tail }: SimResult): string {
+  return `${tail.join('\n')}\n${failure?.stack}\nreplay: npm run sim -- --seed ${seed} --heights ${HEIGHTS} --trace`;
+}
+
+/** Runs seeds until one fails; tells which checker found it. */
+async function firstViolation(options: Partial<SimOptions>): Promise<string | undefined> {
+  for (let seed = 1; seed <= CONTROL_SEEDS; seed++) {
+    const { failure } = await simulate({ seed, ...options });
+    if (failure instanceof Violation) return failure.checker;
+    if (failure !== undefined) throw failure;
+  }
+  return undefined;
+}
+
+describe('sim: networks of real nodes under faults', function () {
+  this.timeout(300_000);
+
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    it(`keeps its promises: 4 nodes, seed ${seed}`, async () => {
+      const result = await simulate({ seed });
+      assert.equal(result.failure, undefined, replay(result));
+      assert.ok(result.heights >= HEIGHTS && result.faults.size > 0, 'it went far enough, and something was broken');
+    });
+  }
+
+  it('keeps its promises: 7 nodes', async () => {
+    const result = await simulate({ seed: 1, nodes: 7 });
+    assert.equal(result.failure, undefined, replay(result));
+  });
+
+  it('decides transactions when nothing is wrong, in one round each', async () => {
+    const result = await simulate({ seed: 1, faults: false });
+    assert.equal(result.failure, undefined, replay(result));
+    assert.ok(result.txs > 0 && result.maxRound === 0, `${result.txs} transactions, round ${result.maxRound}`);
+  });
+
+  it('runs the same way twice, and another way with another seed', async () => {
+    const hashes = [];
+    for (const seed of [5, 5, 6]) hashes.push((await simulate({ seed })).traceHash);
+    assert.equal(hashes[0], hashes[1]);
+    assert.notEqual(hashes[0], hashes[2]);
+  });
+
+  it('refuses real time and chance', async () => {
+    for (const use of [() => Date.now(), () => Math.random(), () => performance.now(), () => setTimeout(() => {}, 1)])
+      await assert.rejects(
+        withoutRealTime(async () => use()),
+        /inside the simulation/,
+      );
+    assert.ok(Date.now() > 0, 'and gives them back');
+  });
+});
+
+describe('sim: each checker finds what it is for', function () {
+  this.timeout(300_000);
+
+  it('a quorum of one half breaks agreement', async () =>
+    assert.equal(await firstViolation({ brokenRule: 'quorum', onlyChecker: 'agreement' }), 'agreement'));
+
+  it('no lock rule breaks agreement', async () =>
+    assert.equal(
+      await firstViolation({ brokenRule: 'lock', onlyChecker: 'agreement', stormy: true, heights: 25 }),
+      'agreement',
+    ));
+
+  it('a signer and a log that forget sign twice', async () =>
+    assert.equal(await firstViolation({ forgetful: true, onlyChecker: 'double sign' }), 'double sign'));
+});
