@@ -24,12 +24,11 @@ import { BLOCK_PROTOCOL, validateBlock } from './block-validation.ts';
 import { type Body, makeBody } from './body.ts';
 import { advance, type ChainState } from './chain-state.ts';
 import { writeChainState } from './chain-store.ts';
+import { ProposalBudget } from './proposal-budget.ts';
 import { workSlice } from './work-slice.ts';
 
 /** Framing of a block and its header at most (wire-formats 2): 11 and 626 bytes. */
 const MAX_OVERHEAD_BYTES = 637;
-/** From this round on, a fresh block halves each round, so that slow links recover. */
-const SHRINK_FROM_ROUND = 2;
 
 /** The mempool as block making needs it. */
 export interface TxSupply {
@@ -60,6 +59,13 @@ interface Executed {
   readonly batch: WriteBatch;
 }
 
+interface Speculation {
+  readonly key: string;
+  readonly executed: Promise<Executed>;
+  /** Resolves when `executed` has settled, either way. */
+  readonly settled: Promise<void>;
+}
+
 export interface ChainComponents {
   readonly kv: KeyValue;
   readonly state: State;
@@ -81,7 +87,9 @@ export class Chain {
   private current: ChainState;
   private lastCommit: Commit | undefined;
   private readonly decodedTxs = new WeakMap<Body, readonly (DecodedTx | undefined)[]>();
-  private speculation: { readonly key: string; readonly executed: Promise<Executed> } | undefined;
+  private readonly budget = new ProposalBudget();
+  private busy: Promise<void> | undefined;
+  private speculation: Speculation | undefined;
 
   constructor(components: ChainComponents, current: ChainState, lastCommit: Commit | undefined) {
     this.components = components;
@@ -118,10 +126,10 @@ export class Chain {
 
   /** A fresh block on top of the head with what the mempool has, smaller in late rounds. */
   build(round: number, lastCommit: Commit, time: bigint): Body {
-    const { supply, address } = this.components;
+    const { address } = this.components;
     assert(address !== undefined, 'only a validator builds blocks');
     const { params } = this.current;
-    const txs = supply.reap(this.dataBytes(round), BigInt(params.block.maxGas));
+    const txs = this.reap(round);
     const txHashes = txs.map(({ hash }) => hash);
     const block: Block = {
       header: {
@@ -147,6 +155,15 @@ export class Chain {
     return makeBody(block, txHashes);
   }
 
+  /** What the budget allows; a transaction that is larger than that goes alone. */
+  private reap(round: number): DecodedTx[] {
+    const { supply } = this.components;
+    const limit = this.maxDataBytes();
+    const maxGas = BigInt(this.current.params.block.maxGas);
+    const txs = supply.reap(this.budget.bytes(round, limit), maxGas);
+    return txs.length > 0 || !supply.hasWork() ? txs : supply.reap(limit, maxGas).slice(0, 1);
+  }
+
   /** `valid(v)` for a block on top of the head. */
   async isValid(body: Body): Promise<boolean> {
     const { verifier, logger } = this.components;
@@ -170,13 +187,38 @@ export class Chain {
     const key = blockIdKey(body.blockId);
     if (this.speculation?.key === key || body.block.header.height !== this.current.height + 1) return;
     const executed = this.dropSpeculation().then(() => this.execute(body));
-    // A failure is met by `apply`, which awaits the same promise.
-    executed.catch(() => {});
-    this.speculation = { key, executed };
+    const settled = executed.then(
+      () => {},
+      // A failure is met by `apply`, which awaits `executed`.
+      () => {},
+    );
+    this.speculation = { key, executed, settled };
   }
 
-  /** Executes the decided block and writes its height in one synced batch. After it the head is the new height. */
-  async apply(body: Body, commit: Commit): Promise<AppliedHeight> {
+  /** While a block is being executed or applied: the end of that. Work that can wait does, so that the chain goes on. */
+  get applying(): Promise<void> | undefined {
+    return this.busy ?? this.speculation?.settled;
+  }
+
+  /**
+   * Executes the decided block and writes its height in one synced batch. After it the head is the new height.
+   * `proposedMs` is when its proposal was seen, on the monotonic clock.
+   */
+  async apply(body: Body, commit: Commit, proposedMs: number): Promise<AppliedHeight> {
+    const done = Promise.withResolvers<void>();
+    this.busy = done.promise;
+    try {
+      const applied = await this.applyNow(body, commit);
+      const txBytes = body.block.txs.reduce((sum, tx) => sum + tx.length, 0);
+      this.budget.heightApplied(txBytes, commit.round, this.components.clock.monotonicMs() - proposedMs);
+      return applied;
+    } finally {
+      this.busy = undefined;
+      done.resolve();
+    }
+  }
+
+  private async applyNow(body: Body, commit: Commit): Promise<AppliedHeight> {
     const { header } = body.block;
     assert(header.height === this.current.height + 1, 'heights are applied in order');
     const executed = await this.executed(body);
@@ -295,10 +337,5 @@ export class Chain {
     const { params, validators, lastValidators } = this.current;
     const signers = Math.max(validators.size, lastValidators?.size ?? 0);
     return params.block.maxBytes - MAX_OVERHEAD_BYTES - MAX_COMMIT_OVERHEAD_BYTES - MAX_COMMIT_SIG_BYTES * signers;
-  }
-
-  private dataBytes(round: number): number {
-    const limit = this.maxDataBytes();
-    return round < SHRINK_FROM_ROUND ? limit : Math.max(1, Math.floor(limit / 2 ** (round - SHRINK_FROM_ROUND + 1)));
   }
 }

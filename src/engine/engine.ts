@@ -87,6 +87,8 @@ export class Engine {
   /** No signature up to this height: the signer's record is ahead of the log, or the log was damaged. */
   private mutedHeight = 0;
   private workAnnounced = false;
+  /** When this height's first proposal came, on the monotonic clock. */
+  private proposedMs: number | undefined;
   private readonly appliedWaiters: { readonly height: number; readonly resolve: () => void }[] = [];
 
   constructor(components: EngineComponents) {
@@ -199,6 +201,7 @@ export class Engine {
       this.pruneBodies(input);
       this.trace(input, produced);
       this.stepTimes.look(consensus);
+      if (input.kind === 'proposal' || input.kind === 'blockBuilt') this.proposedMs ??= clock.monotonicMs();
       effects.push(...produced);
       if (produced.some(({ kind }) => kind === 'commit')) break;
     }
@@ -305,8 +308,9 @@ export class Engine {
   }
 
   private async commit(block: Block, commit: Commit): Promise<void> {
-    const { chain, onApplied } = this.components;
-    const applied = await chain.apply(this.mustHaveBody(block), commit);
+    const { chain, clock, onApplied } = this.components;
+    const applied = await chain.apply(this.mustHaveBody(block), commit, this.proposedMs ?? clock.monotonicMs());
+    this.proposedMs = undefined;
     this.timers.cancelAll();
     this.forgetBodies(chain.state.height);
     this.workAnnounced = false;

@@ -2,6 +2,7 @@ import type { Consensus } from '#consensus/consensus.ts';
 import type { Effect } from '#consensus/effect.ts';
 import type { HeightContext, TimeoutStep } from '#consensus/input.ts';
 import { blockIdKey } from '#types/block-id.ts';
+import type { VoteType } from '#types/vote.ts';
 import { type Body, makeBody } from './body.ts';
 import { decodeWalRecord, type LoggedInput } from './wal-record.ts';
 
@@ -184,7 +185,7 @@ class OpenEffects {
   }
 }
 
-export function signRequest({ message }: Extract<Effect, { kind: 'sign' }>): SignRequest {
+function signRequest({ message }: Extract<Effect, { kind: 'sign' }>): SignRequest {
   const { height, round } = message.kind === 'vote' ? message.vote : message.proposal;
   return { height, round, type: message.kind === 'vote' ? message.vote.type : 'proposal' };
 }

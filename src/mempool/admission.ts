@@ -32,6 +32,7 @@ export class Admission<Tx extends MempoolTx> {
   private readonly app: MempoolApp<Tx>;
   private readonly clock: Clock;
   private readonly conclude: (candidate: Candidate<Tx>, verdict: CheckResult) => AdmitResult;
+  private readonly moreUrgent: () => Promise<void> | undefined;
   private readonly options: AdmissionOptions;
   private readonly waiting: BoundedQueue<Job<Tx>>;
   private readonly byKey = new Map<string, Job<Tx>>();
@@ -43,12 +44,14 @@ export class Admission<Tx extends MempoolTx> {
       app: MempoolApp<Tx>;
       clock: Clock;
       conclude: (candidate: Candidate<Tx>, verdict: CheckResult) => AdmitResult;
+      moreUrgent: () => Promise<void> | undefined;
     },
     options: AdmissionOptions,
   ) {
     this.app = components.app;
     this.clock = components.clock;
     this.conclude = components.conclude;
+    this.moreUrgent = components.moreUrgent;
     this.options = options;
     this.waiting = new BoundedQueue({
       maxItems: options.maxWaiting,
@@ -82,6 +85,7 @@ export class Admission<Tx extends MempoolTx> {
     // Lets the rest of this poll phase arrive, so that concurrent clients share a batch.
     await this.clock.yield();
     while (this.waiting.length > 0) {
+      await this.moreUrgent();
       const batch: Job<Tx>[] = [];
       while (batch.length < this.options.verifyBatch && this.waiting.length > 0) {
         batch.push(this.waiting.shift() as Job<Tx>);

@@ -24,6 +24,8 @@ export interface MempoolComponents<Tx extends MempoolTx> {
   readonly onWorkAvailable?: () => void;
   /** Told when the ledger threw outside of any caller's reach; the daemon stops. */
   readonly onFatal: (error: unknown) => void;
+  /** The end of something more urgent, for which admissions wait; undefined when there is nothing of the kind. */
+  readonly moreUrgent?: () => Promise<void> | undefined;
   readonly metrics?: MempoolMetrics;
 }
 
@@ -76,7 +78,12 @@ export class Mempool<Tx extends MempoolTx> {
     const { app, clock } = components;
     this.pending = new Pending({ app, index: this.index, failed: (entry) => this.forgetEntry(entry, 'recheck') });
     this.admission = new Admission(
-      { app, clock, conclude: (candidate, verdict) => this.conclude(candidate, verdict) },
+      {
+        app,
+        clock,
+        conclude: (candidate, verdict) => this.conclude(candidate, verdict),
+        moreUrgent: components.moreUrgent ?? (() => undefined),
+      },
       { ...this.options, maxWaitingBytes: this.options.maxTxsBytes },
     );
   }

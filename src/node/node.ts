@@ -234,6 +234,7 @@ export class Node {
           this.network.gossipTxs([tx.bytes]);
         },
         onWorkAvailable: () => this.engine.workAvailable(),
+        moreUrgent: () => this.chain.applying,
         onFatal,
         ...(metrics === undefined ? {} : { metrics: createMempoolMetrics(metrics) }),
       },

@@ -151,7 +151,7 @@ export class World {
       if (this.failure !== undefined) return;
       if (!healed) {
         const heights = this.machines.map(({ name, height }) => `${name} ${height}`).join(', ');
-        this.fail(new Violation('liveness', `no height ${target} on all within ${HEAL_WITHIN_MS} ms: ${heights}`));
+        this.end(new Violation('liveness', `no height ${target} on all within ${HEAL_WITHIN_MS} ms: ${heights}`));
       }
       this.slowestHealMs = Math.max(this.slowestHealMs, this.scheduler.nowMs - healedMs);
     }
@@ -201,6 +201,10 @@ export class World {
     if (this.failure !== undefined) return;
     const { onlyChecker } = this.options;
     if (onlyChecker !== undefined && error instanceof Violation && error.checker !== onlyChecker) return;
+    this.end(error);
+  }
+
+  private end(error: unknown): void {
     this.failure = error instanceof Error ? error : new Error(String(error));
     this.trace.line(this.scheduler.nowMs, 'world', `FAILED ${this.failure.message}`);
   }

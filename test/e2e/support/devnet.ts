@@ -115,13 +115,18 @@ export class Devnet {
     await Promise.all(this.nodes.map(({ rpc }) => waitForHeight(rpc, height, timeoutMs)));
   }
 
+  /** SIGTERM, as an operator stops it; everybody ends with exit code 0. */
   async stop(): Promise<void> {
-    for (const child of this.started.values()) child.kill('SIGTERM');
-    for (const child of [...this.started.values()]) await ended(child);
-    this.process.kill('SIGTERM');
-    await ended(this.process);
+    const children = [...this.started.values(), this.process];
+    for (const child of children) child.kill('SIGTERM');
+    const codes = await Promise.all(children.map(ended));
     if (process.env[KEEP_HOMES] === undefined) await rm(this.directory, { recursive: true, force: true });
     else console.log(`    homes are kept in ${this.directory}`);
+    assert.deepEqual(
+      codes,
+      codes.map(() => 0),
+      'exit codes',
+    );
   }
 
   private async spawn(home: string, flags: readonly string[]): Promise<number> {
@@ -156,8 +161,10 @@ function readyEvent(child: ChildProcess): Promise<Ready> {
   });
 }
 
-async function ended(child: ChildProcess): Promise<void> {
+/** Its exit code once it has ended, or the signal that ended it. */
+async function ended(child: ChildProcess): Promise<number | string | null> {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  return child.exitCode ?? child.signalCode;
 }
 
 function isAlive(pid: number): boolean {

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import type { Consensus } from '#consensus/consensus.ts';
+import type { Effect } from '#consensus/effect.ts';
+import type { HeightContext, Input } from '#consensus/input.ts';
+import { recoverHeight } from '#engine/recovery.ts';
+import { encodeWalRecord } from '#engine/wal-record.ts';
+import { SIGNER_STEP } from '#signer/last-signed.ts';
+import { NIL_BLOCK_ID } from '#types/block-id.ts';
+import { PRECOMMIT, PREVOTE, type VoteType } from '#types/vote.ts';
+
+const HEIGHT = 7;
+const CONTEXT = { height: HEIGHT } as HeightContext;
+
+function sign(type: VoteType, round = 0): Effect {
+  const vote = { type, height: HEIGHT, round, blockId: NIL_BLOCK_ID, timestamp: 1n, validatorIndex: 0 };
+  return { kind: 'sign', message: { kind: 'vote', vote: { ...vote, validatorAddress: new Uint8Array(20) } } };
+}
+
+/** A core that answers each input with the next of these effects. */
+function coreThatAsks(...answers: readonly (readonly Effect[])[]): Consensus {
+  const next = [...answers];
+  return { handle: () => next.shift() ?? [] } as unknown as Consensus;
+}
+
+function log(...inputs: readonly Input[]): Uint8Array[] {
+  const started: Input = { kind: 'newHeight', now: 1n, context: CONTEXT };
+  return [started, ...inputs].map((input) => encodeWalRecord(input, () => new Uint8Array(0)) as Uint8Array);
+}
+
+describe('recovery of an unfinished height', () => {
+  const precommitted = { height: HEIGHT, round: 0, step: SIGNER_STEP.precommit };
+
+  it('asks again for the last signature, and for none that the key has passed', () => {
+    // Both were asked for in one turn, and the process was killed before an answer was logged.
+    const core = coreThatAsks([sign(PREVOTE), sign(PRECOMMIT)]);
+    const { effects, lostSignatures, mutedHeight } = recoverHeight(core, CONTEXT, log(), precommitted);
+    assert.deepEqual(effects, [sign(PRECOMMIT)]);
+    assert.deepEqual(lostSignatures, [{ height: HEIGHT, round: 0, type: PREVOTE }]);
+    assert.equal(mutedHeight, 0);
+  });
+
+  it('asks for what the key has not come to yet', () => {
+    const core = coreThatAsks([sign(PRECOMMIT), sign(PREVOTE, 1)]);
+    const { effects, lostSignatures } = recoverHeight(core, CONTEXT, log(), precommitted);
+    assert.deepEqual(effects, [sign(PRECOMMIT), sign(PREVOTE, 1)]);
+    assert.deepEqual(lostSignatures, []);
+  });
+
+  it('signs nothing at a height where the key is ahead of the log', () => {
+    const core = coreThatAsks([sign(PREVOTE)]);
+    assert.equal(recoverHeight(core, CONTEXT, log(), precommitted).mutedHeight, HEIGHT);
+  });
+
+  it('does not ask again for what the log answers', () => {
+    const core = coreThatAsks([sign(PREVOTE), sign(PRECOMMIT)]);
+    const refused: Input = { kind: 'signRefused', now: 2n, height: HEIGHT, round: 0, type: PREVOTE };
+    const { effects, lostSignatures } = recoverHeight(core, CONTEXT, log(refused), precommitted);
+    assert.deepEqual(effects, [sign(PRECOMMIT)]);
+    assert.deepEqual(lostSignatures, []);
+  });
+});
