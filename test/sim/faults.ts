@@ -11,7 +11,7 @@ const FLICKER_MS = [20, 800] as const;
 /** Share of runs. */
 const STORMY = 0.25;
 /** Links that are cut at one moment of a flicker. */
-const FLICKERING = [0.4, 0.6, 0.75];
+const FLICKERING = [0.15, 0.3, 0.5];
 const CRASHES: readonly CrashKind[] = ['stop', 'kill', 'power'];
 
 export interface FaultParts {
@@ -20,7 +20,7 @@ export interface FaultParts {
   readonly machines: readonly Machine[];
   readonly chance: Chance;
   readonly say: (who: string, what: string) => void;
-  /** Chance decides if absent. */
+  /** True: flickering links and nothing else. Chance decides if absent. */
   readonly stormy?: boolean | undefined;
 }
 
@@ -45,7 +45,7 @@ export class Faults {
   begin(): void {
     this.life = { alive: true };
     if (this.stormy) this.flicker();
-    this.next();
+    if (this.parts.stormy !== true) this.next();
   }
 
   /** Everything is up again, and nothing is lost any more. */
@@ -140,7 +140,10 @@ export class Faults {
     const again = (): void => {
       clear();
       if (!this.life.alive) return;
-      pairs = machines.flatMap((a) => machines.filter(() => chance.chance(share)).map((b) => cut(a, b)));
+      // One machine alone, and single links: a vote that decides reaches one and is not passed on in time.
+      const alone = chance.chance(0.7) ? chance.pick(machines) : undefined;
+      const isCut = (a: Machine, b: Machine): boolean => a === alone || b === alone || chance.chance(share);
+      pairs = machines.flatMap((a) => machines.filter((b) => isCut(a, b)).map((b) => cut(a, b)));
       for (const pair of pairs) network.cuts.add(pair);
       scheduler.after(chance.between(...FLICKER_MS), life, again);
     };

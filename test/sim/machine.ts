@@ -1,4 +1,5 @@
 import type { BrokenRule } from '#consensus/height-state.ts';
+import { validatorAddress } from '#crypto/address.ts';
 import type { Ed25519KeyPair } from '#crypto/ed25519.ts';
 import { InlineVerifier } from '#crypto/verifier.ts';
 import { initializeChain } from '#node/database.ts';
@@ -64,6 +65,11 @@ export class Machine {
     this.name = name;
     this.parts = parts;
     this.options = options;
+  }
+
+  /** Of its validator key. */
+  get address(): Uint8Array {
+    return validatorAddress({ type: 'ed25519', bytes: this.parts.key.publicKey });
   }
 
   get isUp(): boolean {

@@ -30,6 +30,12 @@ interface Link {
   silentSinceMs: number | undefined;
 }
 
+interface Packet {
+  readonly size: number;
+  /** Absent for requests, answers and gossip. */
+  readonly frame?: Uint8Array;
+}
+
 interface Asked {
   readonly to: PeerId;
   readonly reject: (error: Error) => void;
@@ -40,6 +46,8 @@ export class SimNetwork {
   weather: Weather = { ...FAIR_WEATHER };
   /** `from>to` pairs between which nothing passes. */
   readonly cuts = new Set<string>();
+  /** An adversary's choice of what passes; `bytes` of a frame, undefined for all else. */
+  filter: ((from: PeerId, to: PeerId, bytes: Uint8Array | undefined) => boolean) | undefined;
   /** Rolling digest of all deliveries. */
   digest = 0x811c9dc5;
   delivered = 0;
@@ -88,16 +96,17 @@ export class SimNetwork {
   }
 
   /** Moves one packet; `deliver` runs at the other side, perhaps never, perhaps twice. */
-  carry(link: Link, from: SimTransport, size: number, notBeforeMs: number, deliver: () => void): number {
+  carry(link: Link, from: SimTransport, packet: Packet, notBeforeMs: number, deliver: () => void): number {
     const { weather, chance, scheduler } = this;
     const to = link.a === from ? link.b : link.a;
     let arrivesMs = Math.max(notBeforeMs, scheduler.nowMs + chance.between(weather.minDelayMs, weather.maxDelayMs));
     if (this.cuts.has(`${from.self}>${to.self}`) || chance.chance(weather.loss)) return arrivesMs;
+    if (this.filter?.(from.self, to.self, packet.frame) === false) return arrivesMs;
     const copies = chance.chance(weather.duplication) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       scheduler.after(arrivesMs - scheduler.nowMs, link.life, () => {
         if (!to.life.alive) return;
-        this.note(from.self, to.self, size);
+        this.note(from.self, to.self, packet.size);
         deliver();
       });
       arrivesMs += 0.001;
@@ -213,8 +222,12 @@ export class SimTransport implements Transport {
     const key = `${peer}/${stream}`;
     const other = link.a === this ? link.b : link.a;
     const copy = bytes.slice();
-    const arrives = this.network.carry(link, this, bytes.length, this.arrivals.get(key) ?? 0, () =>
-      other.handlers?.frame(this.self, stream, copy.slice()),
+    const arrives = this.network.carry(
+      link,
+      this,
+      { size: bytes.length, frame: copy },
+      this.arrivals.get(key) ?? 0,
+      () => other.handlers?.frame(this.self, stream, copy.slice()),
     );
     this.arrivals.set(key, arrives);
     return true;
@@ -234,10 +247,10 @@ export class SimTransport implements Transport {
         if (this.asked.delete(asked)) settle();
       };
       this.asked.add(asked);
-      this.network.carry(link, this, bytes.length, 0, () => {
+      this.network.carry(link, this, { size: bytes.length }, 0, () => {
         const answer = other.handlers?.request(this.self, bytes.slice()) ?? Promise.reject(new Error('not started'));
         const back = (deliver: () => void, size: number): void => {
-          if (other.life.alive) this.network.carry(link, other, size, 0, deliver);
+          if (other.life.alive) this.network.carry(link, other, { size }, 0, deliver);
         };
         answer.then(
           (body) => back(() => finish(() => resolve(body.slice())), body.length),
@@ -264,7 +277,7 @@ export class SimTransport implements Transport {
     for (const other of this.network.peersOf(this)) {
       const link = this.network.linked(this, other.self);
       if (link === undefined || other.self === from) continue;
-      this.network.carry(link, this, bytes.length, 0, () => other.gossip(topic, bytes.slice(), this.self));
+      this.network.carry(link, this, { size: bytes.length }, 0, () => other.gossip(topic, bytes.slice(), this.self));
     }
   }
 

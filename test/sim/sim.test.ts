@@ -6,9 +6,8 @@ import { type SimOptions, type SimResult, World } from './world.ts';
 const SEEDS = 10;
 const HEIGHTS = 15;
 /** Runs in which a broken rule must show. */
-const CONTROL_SEEDS = 24;
-/** Only a polka that few see, and then another proposal, can show a missing lock: that takes some heights. */
-const LOCK_HEIGHTS = 40;
+const CONTROL_SEEDS = 12;
+const TRAPPED_HEIGHT = 4;
 
 function simulate(options: Partial<SimOptions> & { readonly seed: number }): Promise<SimResult> {
   return new World({ nodes: 4, heights: HEIGHTS, ...options }).run();
@@ -72,7 +71,13 @@ describe('sim: each checker finds what it is for', function () {
   it('agreement: a quorum of one half', () => runsUntil('agreement', { brokenRule: 'quorum' }));
 
   it('agreement: no lock rule', () =>
-    runsUntil('agreement', { brokenRule: 'lock', stormy: true, heights: LOCK_HEIGHTS }));
+    runsUntil('agreement', { brokenRule: 'lock', faults: false, lockTrap: TRAPPED_HEIGHT }));
+
+  it('agreement: the lock rule holds in the same trap', async () => {
+    const result = await simulate({ seed: 1, faults: false, lockTrap: TRAPPED_HEIGHT });
+    assert.equal(result.failure, undefined, replay(result));
+    assert.ok(result.maxRound > 0, 'the trap cost a round');
+  });
 
   it('double sign: a signer and a log that forget', () => runsUntil('double sign', { forgetful: true }));
 });

@@ -5,6 +5,7 @@ import { type Applied, Checkers, Violation } from './checkers.ts';
 import { Faults } from './faults.ts';
 import { simGenesis } from './genesis.ts';
 import { withoutRealTime } from './guard.ts';
+import { LockAdversary } from './lock-adversary.ts';
 import { Machine } from './machine.ts';
 import { SimNetwork } from './network.ts';
 import { Scheduler } from './scheduler.ts';
@@ -15,6 +16,8 @@ import { Workload } from './workload.ts';
 /** How long things are broken at a stretch, and in how long a healed network must decide a height. Milliseconds. */
 const FAULTY_MS = [2_000, 15_000] as const;
 const HEAL_WITHIN_MS = 30_000;
+/** Heights before the trap, some rounds in it. Milliseconds. */
+const TRAP_MS = 8_000;
 /** Clocks of honest machines differ by this much at most. */
 const SKEW_MS = 500;
 /** Every height is counted on one machine: the sums walk all accounts. */
@@ -32,6 +35,8 @@ export interface SimOptions {
   readonly forgetful?: boolean;
   /** Links flicker all the time; chance decides if absent. */
   readonly stormy?: boolean;
+  /** At this height the network tries to show a missing lock rule. */
+  readonly lockTrap?: number;
   /** A checker that alone may end the run, to see that it finds what a broken rule does. */
   readonly onlyChecker?: string;
   readonly sink?: (line: string) => void;
@@ -64,6 +69,7 @@ export class World {
   private readonly machines: Machine[];
   private readonly faults: Faults;
   private readonly workload: Workload;
+  private readonly trap: LockAdversary | undefined;
   private failure: Error | undefined;
   private maxRound = 0;
   private slowestHealMs = 0;
@@ -105,6 +111,7 @@ export class World {
           },
         ),
     );
+    if (options.lockTrap !== undefined) this.trap = new LockAdversary(this.network, options.lockTrap);
     const { machines } = this;
     this.faults = new Faults({
       scheduler,
@@ -145,6 +152,10 @@ export class World {
         await this.runUntil(this.chance.between(...FAULTY_MS), () => false);
         this.faults.heal();
       }
+      if (this.trap !== undefined) {
+        await this.runUntil(TRAP_MS, () => false);
+        this.network.filter = undefined;
+      }
       const healedMs = this.scheduler.nowMs;
       const target = this.checkers.highest + 1;
       const healed = await this.runUntil(HEAL_WITHIN_MS, () => lowest() >= target);
@@ -176,6 +187,7 @@ export class World {
     const isFirst = height > this.checkers.highest;
     this.check(() => this.checkers.applied(applied));
     this.check(() => checkQueues(machine, node));
+    if (isFirst && this.trap?.height === height + 1) this.trap.begin(node, this.machines);
     if (isFirst) this.checkSupply(machine, node).catch((error: unknown) => this.fail(error));
   }
 

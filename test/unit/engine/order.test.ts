@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { decodeWalRecord } from '#engine/wal-record.ts';
+import { Wal } from '#storage/wal.ts';
+import { blockIdKey } from '#types/block-id.ts';
+import { NodeBench } from './bench.ts';
+
+const HEIGHTS = 3;
+
+async function decided(): Promise<NodeBench> {
+  const bench = await new NodeBench(1).install();
+  await bench.start();
+  await bench.run(20_000, () => bench.node.chain.state.height >= HEIGHTS);
+  assert.equal(bench.node.chain.state.height, HEIGHTS);
+  return bench;
+}
+
+describe('what must be on the disk before what', () => {
+  it('wal-own-messages: the log is synced before each signature', async () => {
+    const { deeds } = await decided();
+    let unsynced = false;
+    let signatures = 0;
+    for (const deed of deeds) {
+      if (deed === 'log append') unsynced = true;
+      if (deed === 'log sync') unsynced = false;
+      if (deed === 'sign') {
+        signatures++;
+        assert.ok(!unsynced, deeds.join('\n'));
+      }
+    }
+    assert.ok(signatures >= 3 * HEIGHTS, 'a proposal, a prevote and a precommit a height');
+  });
+
+  it('nothing is signed at H+1 before the batch of H is synced', async () => {
+    const bench = await decided();
+    let applied = 0;
+    let signed = 0;
+    for (const deed of bench.deeds) {
+      if (deed === 'batch synced') applied++;
+      if (deed === 'sign') signed++;
+      assert.ok(signed <= 3 * (applied + 1), bench.deeds.join('\n'));
+    }
+  });
+
+  it('the log holds the body of a block before the first vote for it', async () => {
+    const bench = await decided();
+    const { records } = await Wal.open(bench.files.crash(), 'wal');
+    const bodies = new Set<string>();
+    let votes = 0;
+    for (const record of records.map(decodeWalRecord)) {
+      if (record.kind === 'block' || record.kind === 'blockBuilt') bodies.add(blockIdKey(record.blockId));
+      if (record.kind !== 'signed' || record.message.kind !== 'vote') continue;
+      votes++;
+      assert.ok(bodies.has(blockIdKey(record.message.vote.blockId)));
+    }
+    assert.ok(votes > 0);
+  });
+
+  it('apply-error-fatal: a failed batch stops the node, which signs nothing more', async () => {
+    const bench = await new NodeBench(1).install();
+    const { kv } = bench;
+    const batch = kv.batch.bind(kv);
+    kv.batch = () => {
+      const real = batch();
+      real.write = () => Promise.reject(new Error('disk full'));
+      return real;
+    };
+    await bench.start();
+    await bench.run(5_000);
+    assert.equal(bench.fatal.length, 1);
+    assert.equal(bench.deeds.filter((deed) => deed === 'sign').length, 3, 'the first height, and no other');
+    await bench.node.engine.stop();
+  });
+
+  it('a node that was stopped in the middle comes up and goes on', async () => {
+    const bench = await new NodeBench(1).install();
+    await bench.start();
+    for (let turn = 1; turn <= 4; turn++) {
+      await bench.run(turn * 150);
+      await bench.node.stop();
+      await bench.start();
+    }
+    await bench.run(5_000);
+    assert.deepEqual(bench.fatal, []);
+    assert.ok(bench.node.chain.state.height > HEIGHTS);
+  });
+});
+
+describe('being muted', () => {
+  it('a key that is ahead of the log signs nothing until its height is decided, over restarts', async () => {
+    const bench = await new NodeBench(1).install();
+    await bench.start();
+    await bench.run(20_000, () => bench.node.chain.state.height >= 1);
+    const { height } = bench.node.chain.state;
+    await bench.run(5_000, () => bench.deeds.filter((deed) => deed === 'sign').length > 3 * height);
+    // The log is lost; the signing record tells that something was signed at the height after.
+    await bench.node.engine.stop();
+    for (const name of await bench.files.list('wal')) await bench.files.remove(`wal/${name}`);
+    bench.deeds.length = 0;
+    for (let restart = 0; restart < 3; restart++) {
+      await bench.start();
+      await bench.run(3_000);
+      await bench.node.engine.stop();
+    }
+    assert.ok(!bench.deeds.includes('sign'), bench.deeds.join('\n'));
+  });
+
+  it('damage in the middle of the log mutes until the height is decided', async () => {
+    const bench = await new NodeBench(1).install();
+    await bench.start();
+    await bench.run(2_000);
+    await bench.node.engine.stop();
+    const [name] = await bench.files.list('wal');
+    bench.files.corrupt(`wal/${name}`, (bytes) => {
+      bytes[20] = (bytes[20] as number) ^ 1;
+      return bytes;
+    });
+    bench.deeds.length = 0;
+    await bench.start();
+    await bench.run(3_000);
+    assert.ok(!bench.deeds.includes('sign'), bench.deeds.join('\n'));
+    await bench.node.engine.stop();
+  });
+});
