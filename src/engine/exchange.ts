@@ -172,7 +172,14 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
     for (const vote of votes) if (!this.vote(peer, vote)) return;
   }
 
+  /** Blocks never go away while a node runs: one that says so has lied before or does now. */
   roundStep(peer: PeerId, message: RoundStepMessage): void {
+    const before = this.peers.get(peer);
+    const shrinks = before !== undefined && message.headHeight < before.headHeight;
+    if (shrinks || (message.headHeight > 0 && message.baseHeight > message.headHeight)) {
+      this.parts.network.report(peer, 'unexpected');
+      return;
+    }
     this.peers.set(peer, message);
     this.parts.onHeights();
   }

@@ -1,4 +1,3 @@
-import { base64 } from '@scure/base';
 import type { EventAttribute, LedgerEvent, TxResult } from '#types/results.ts';
 import { assert } from '#util/assert.ts';
 import { fromLatin1 } from '#util/bytes.ts';
@@ -162,7 +161,7 @@ class StringWriter {
   private base64InTx(text: string): boolean {
     const bytes = Buffer.from(text, 'base64');
     const at = this.tx.indexOf(bytes.toString('latin1'));
-    if (at < 0 || base64.encode(bytes) !== text) return false;
+    if (at < 0 || bytes.toString('base64') !== text) return false;
     this.token(BASE64_IN_TX, bytes.length);
     this.writer.varint(at);
     this.earlier.set(text, this.earlier.size);
@@ -222,8 +221,12 @@ class StringReader {
     const bytes = this.tx.subarray(at, at + length);
     if (kind === IN_TX) return latin1(bytes);
     assert(kind === BASE64_IN_TX, 'the kind of a stored string is known');
-    return base64.encode(bytes);
+    return toBase64(bytes);
   }
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }
 
 function latin1(bytes: Uint8Array): string {

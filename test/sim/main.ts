@@ -21,9 +21,22 @@ const { values } = parseArgs({
     forgetful: { type: 'boolean', default: false },
   },
 });
-const heights = Number(values.heights);
-const nodes = Number(values.nodes);
+const heights = count('heights', values.heights);
+const nodes = count('nodes', values.nodes);
 const brokenRule = values['broken-rule'];
+
+function count(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  process.stderr.write(`--${name} ${text}: expected a whole number above 0\n`);
+  process.exit(2);
+}
+
+/** What was broken on purpose, as options. */
+function broken(): string {
+  const flags = [values.stormy === true ? ' --stormy' : '', values.forgetful ? ' --forgetful' : ''];
+  return (brokenRule === undefined ? '' : ` --broken-rule ${brokenRule}`) + flags.join('');
+}
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -39,7 +52,7 @@ function report(result: SimResult, seconds: number): void {
   if (failure === undefined) return;
   if (!values.trace) for (const line of tail) print(line);
   print(failure.stack ?? failure.message);
-  print(`replay: npm run sim -- --seed ${seed} --heights ${heights} --nodes ${nodes} --trace`);
+  print(`replay: npm run sim -- --seed ${seed} --heights ${heights} --nodes ${nodes}${broken()} --trace`);
   process.exitCode = 1;
 }
 
@@ -60,18 +73,19 @@ async function runSeed(seed: number): Promise<SimResult> {
 }
 
 if (values.seed !== undefined) {
-  print(`trace hash ${(await runSeed(Number(values.seed))).traceHash}`);
+  print(`trace hash ${(await runSeed(count('seed', values.seed))).traceHash}`);
 } else {
-  const first = Number(values['first-seed']);
+  const first = count('first-seed', values['first-seed']);
+  const seeds = count('seeds', values.seeds);
   const counts = new Map<string, number>();
   let failed = 0;
   let decided = 0;
-  for (let seed = first; seed < first + Number(values.seeds); seed++) {
+  for (let seed = first; seed < first + seeds; seed++) {
     const result = await runSeed(seed);
     decided += result.heights;
     if (result.failure !== undefined) failed++;
     for (const [name, count] of result.faults) counts.set(name, (counts.get(name) ?? 0) + count);
   }
   print([...counts].map(([name, count]) => `${name} ${count}`).join(', '));
-  print(`${values.seeds} seeds, ${decided} heights, ${failed} failed`);
+  print(`${seeds} seeds, ${decided} heights, ${failed} failed`);
 }

@@ -3,7 +3,7 @@ import { Violation } from './checkers.ts';
 import { withoutRealTime } from './guard.ts';
 import { type SimOptions, type SimResult, World } from './world.ts';
 
-const SEEDS = 10;
+const SEEDS = 25;
 const HEIGHTS = 15;
 /** Runs in which a broken rule must show. */
 const CONTROL_SEEDS = 12;

@@ -21,7 +21,7 @@ export async function cometbftProgram(): Promise<string | undefined> {
   if (await exists(built)) return built;
   if (spawnSync('go', ['version']).status !== 0) return undefined;
   await mkdir(CACHE, { recursive: true });
-  const environment = { ...process.env, GOBIN: CACHE, GOFLAGS: '-mod=mod' };
+  const environment = { ...process.env, GOBIN: CACHE };
   await promisify(execFile)('go', ['install', PACKAGE], { env: environment, cwd: CACHE, timeout: BUILD_TIMEOUT_MS });
   return built;
 }

@@ -72,6 +72,7 @@ export class LoadedNetwork {
     await assertAgreement(net);
     await traffic.assertNothingLost();
     for (const node of net.nodes) assert.equal(await totalSupply(node), this.supply);
+    for (const { home } of net.nodes) await audit.readLog(home);
     await audit.readCommits(net);
     audit.assertNobodySignedTwice();
     for (const index of net.nodes.keys()) {

@@ -32,7 +32,7 @@ export class VoteAudit {
     return this.seen.size;
   }
 
-  /** Reads the log of a node that is not running, as its process left it. */
+  /** Reads the log of a node, as far as it is written. */
   async readLog(home: string): Promise<void> {
     const directory = join(home, 'data', 'wal');
     for (const name of await readdir(directory)) {

@@ -3,7 +3,7 @@ import type { Consensus } from '#consensus/consensus.ts';
 import type { Effect } from '#consensus/effect.ts';
 import type { HeightContext, Input } from '#consensus/input.ts';
 import { recoverHeight } from '#engine/recovery.ts';
-import { encodeWalRecord } from '#engine/wal-record.ts';
+import { encodeMuteRecord, encodeWalRecord } from '#engine/wal-record.ts';
 import { SIGNER_STEP } from '#signer/last-signed.ts';
 import { NIL_BLOCK_ID } from '#types/block-id.ts';
 import { PRECOMMIT, PREVOTE, type VoteType } from '#types/vote.ts';
@@ -57,5 +57,32 @@ describe('recovery of an unfinished height', () => {
     const { effects, lostSignatures } = recoverHeight(core, CONTEXT, log(refused), precommitted);
     assert.deepEqual(effects, [sign(PRECOMMIT)]);
     assert.deepEqual(lostSignatures, []);
+  });
+
+  it('a timer that had fired before it was set anew is no answer to the newer one', () => {
+    const timer = (round: number): Effect => ({ kind: 'schedule', height: HEIGHT, round, step: 'propose', delayMs: 9 });
+    const fired = (round: number, height = HEIGHT): Input => ({
+      kind: 'timeout',
+      now: 2n,
+      height,
+      round,
+      step: 'propose',
+    });
+    const stale = recoverHeight(coreThatAsks([timer(1)]), CONTEXT, log(fired(0), fired(1, HEIGHT - 1)), undefined);
+    assert.deepEqual(stale.effects, [timer(1)]);
+    const answered = recoverHeight(coreThatAsks([timer(1)]), CONTEXT, log(fired(1)), undefined);
+    assert.deepEqual(answered.effects, []);
+  });
+
+  it('stays muted once it was, whatever the log leads to since', () => {
+    const core = coreThatAsks([sign(PREVOTE), sign(PRECOMMIT)]);
+    const muted = [encodeMuteRecord(HEIGHT), ...log()];
+    assert.equal(recoverHeight(core, CONTEXT, muted, precommitted).mutedHeight, HEIGHT);
+  });
+
+  it('is muted up to the height of a key that is ahead of the whole chain', () => {
+    const ahead = { ...precommitted, height: HEIGHT + 50 };
+    assert.equal(recoverHeight(coreThatAsks(), CONTEXT, [], ahead).mutedHeight, HEIGHT + 50);
+    assert.equal(recoverHeight(coreThatAsks(), CONTEXT, log(), ahead).mutedHeight, HEIGHT + 50);
   });
 });

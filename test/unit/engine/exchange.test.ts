@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { Consensus } from '#consensus/consensus.ts';
+import { validatorAddress } from '#crypto/address.ts';
+import type { Ed25519KeyPair } from '#crypto/ed25519.ts';
+import { recoverHeight } from '#engine/recovery.ts';
+import { decodeWalRecord } from '#engine/wal-record.ts';
+import { MAX_BITMAPS } from '#network/message-codec.ts';
+import { readRecords } from '#storage/wal-format.ts';
+import { type BlockId, NIL_BLOCK_ID } from '#types/block-id.ts';
+import { PRECOMMIT, PREVOTE, type UnsignedVote, type Vote, type VoteType } from '#types/vote.ts';
+import { equalBytes } from '#util/bytes.ts';
+import { idOf } from '../consensus/bench.ts';
+import { NodeBench } from './bench.ts';
+
+/** One of four validators, at height 1; the test holds the keys of the others. */
+class Quartet extends NodeBench {
+  constructor() {
+    super(4);
+  }
+
+  /** A signed vote of key `index`. */
+  signed(index: number, type: VoteType, blockId: BlockId, place: Partial<UnsignedVote> = {}): Vote {
+    const key = this.keys[index] as Ed25519KeyPair;
+    const address = validatorAddress({ type: 'ed25519', bytes: key.publicKey });
+    const validatorIndex = this.node.chain.state.validators.indexOf(address);
+    const vote = { type, height: 1, round: 0, blockId, timestamp: 1n, validatorAddress: address, validatorIndex };
+    return this.vote(key, { ...vote, ...place });
+  }
+
+  say(peer: string, ...votes: Vote[]): void {
+    this.transport.receive(peer, { kind: 'votes', votes });
+  }
+
+  report(peer: string, headHeight: number, baseHeight = 1): void {
+    const place = { height: headHeight + 1, round: 0, step: 'propose', hasProposal: true } as const;
+    const lists = { hasBlocks: [], votes: [], lastCommit: undefined };
+    this.transport.receive(peer, { kind: 'roundStep', ...place, ...lists, headHeight, baseHeight });
+  }
+
+  async records(): Promise<string[]> {
+    await this.run(20);
+    const bytes = await this.files.read('wal/wal-0000000001');
+    return readRecords(bytes ?? new Uint8Array(0)).records.map((record) => decodeWalRecord(record).kind);
+  }
+
+  async logged(kind: string): Promise<number> {
+    return (await this.records()).filter((found) => found === kind).length;
+  }
+}
+
+async function quartet(): Promise<Quartet> {
+  const bench = await new Quartet().install();
+  await bench.start();
+  bench.transport.connect('a');
+  bench.transport.connect('b');
+  await bench.run(50);
+  return bench;
+}
+
+describe('what peers send', () => {
+  it('a vote is verified and logged once, whoever repeats it', async () => {
+    const bench = await quartet();
+    const vote = bench.signed(1, PREVOTE, idOf('x'));
+    for (let i = 0; i < 50; i++) bench.say(i % 2 === 0 ? 'a' : 'b', vote);
+    await bench.run(20);
+    for (let i = 0; i < 50; i++) bench.say('a', vote);
+    assert.equal(await bench.logged('vote'), 1);
+  });
+
+  it('a vote of the next height is held once, one of a past round of the last commit is not looked at', async () => {
+    const bench = await quartet();
+    const ahead = bench.signed(1, PREVOTE, idOf('x'), { height: 2 });
+    for (let i = 0; i < 50; i++) {
+      bench.say('a', ahead);
+      if (i === 25) await bench.run(20);
+    }
+    for (const height of [3, 9]) bench.say('a', bench.signed(1, PREVOTE, idOf('x'), { height }));
+    assert.equal(await bench.logged('vote'), 1);
+    assert.deepEqual(bench.transport.punished, []);
+  });
+
+  it('one validator cannot fill the log with votes for ever other blocks', async () => {
+    const bench = await quartet();
+    for (let i = 0; i < 100; i++) {
+      bench.say('a', bench.signed(1, PREVOTE, idOf(`x${i}`)));
+      await bench.run(6);
+    }
+    assert.equal(await bench.logged('vote'), 2, 'the first, and the one that proves the fault');
+  });
+
+  it('a forged vote bans its sender, and the rest of its message is not verified', async () => {
+    const bench = await quartet();
+    const forged = { ...bench.signed(1, PREVOTE, idOf('x')), signature: new Uint8Array(64).fill(9) };
+    bench.say('a', forged, forged, bench.signed(2, PREVOTE, idOf('x')));
+    assert.deepEqual(bench.transport.punished, [{ peer: 'a', reason: 'bad_vote_signature' }]);
+    assert.equal(await bench.logged('vote'), 0);
+  });
+
+  it('claims are heard once a peer, round and type, and not of rounds to come', async () => {
+    const bench = await quartet();
+    for (let i = 0; i < 50; i++)
+      bench.transport.receive('a', { kind: 'peerClaim', height: 1, round: 0, type: PREVOTE, blockId: idOf(`x${i}`) });
+    bench.transport.receive('a', { kind: 'peerClaim', height: 1, round: 900, type: PREVOTE, blockId: idOf('x') });
+    assert.equal(await bench.logged('peerClaim'), 1);
+  });
+
+  it('height-arithmetic: reports of absurd heights are taken as they are', async () => {
+    const bench = await quartet();
+    bench.report('a', Number.MAX_SAFE_INTEGER - 1);
+    await bench.run(2_000);
+    assert.deepEqual(bench.fatal, []);
+  });
+
+  it('sync-height-lies: a head that shrinks, or a base above it, costs the peer', async () => {
+    const bench = await quartet();
+    bench.report('a', 2_000);
+    bench.report('a', 1_000);
+    bench.report('b', 10, 11);
+    assert.deepEqual(
+      bench.transport.punished.map(({ peer }) => peer),
+      ['a', 'b'],
+    );
+  });
+});
+
+describe('wal replay', () => {
+  it('a core that is given the log again stands where the running one stands', async () => {
+    const bench = await quartet();
+    for (let round = 0; round < 5; round++) {
+      for (const index of [1, 2, 3])
+        for (const type of [PREVOTE, PRECOMMIT] as const)
+          bench.say('a', bench.signed(index, type, type === PREVOTE ? idOf('x') : NIL_BLOCK_ID, { round }));
+      bench.transport.receive('b', { kind: 'peerClaim', height: 1, round, type: PREVOTE, blockId: idOf('x') });
+      await bench.run(300);
+    }
+    const { consensus, chain } = bench.node;
+    const records = readRecords((await bench.files.read('wal/wal-0000000001')) ?? new Uint8Array(0)).records;
+    assert.ok(records.length > 30 && consensus.round >= 4);
+    for (let cut = 1; cut <= records.length; cut++) {
+      const address = bench.node.ports.signer?.address;
+      const again = new Consensus({ address });
+      const { started, mutedHeight } = recoverHeight(again, chain.heightContext(), records.slice(0, cut), undefined);
+      assert.ok(started && mutedHeight === 0);
+      if (cut === records.length) assert.deepEqual(standing(again), standing(consensus));
+    }
+  });
+});
+
+function standing(core: Consensus) {
+  const votes = core
+    .voteRounds()
+    .flatMap((round) => [PREVOTE, PRECOMMIT].map((type) => core.votes(1, round, type as VoteType)));
+  const { height, round, step, lockedRound, validRound } = core;
+  return { height, round, step, lockedRound, validRound, votes };
+}
+
+describe('what peers are told', () => {
+  it('a height of many rounds is reported within the limits of the message', async () => {
+    const bench = await quartet();
+    for (let round = 0; round < 60; round++) {
+      for (const index of [1, 2, 3]) bench.say('a', bench.signed(index, PRECOMMIT, NIL_BLOCK_ID, { round }));
+      await bench.run(5);
+    }
+    await bench.run(1_500);
+    assert.ok(bench.node.consensus.round >= 59);
+    const report = bench.transport.sentOf('roundStep').at(-1);
+    assert.ok(report !== undefined && report.votes.length > 0 && report.votes.length <= MAX_BITMAPS);
+    assert.ok(
+      report.votes.some(({ round }) => round === 59),
+      'the newest rounds are in it',
+    );
+  });
+
+  it('gaps in what a peer reports are answered, its votes are not sent back', async () => {
+    const bench = await quartet();
+    const votes = [1, 2].map((index) => bench.signed(index, PREVOTE, idOf('x')));
+    bench.say('a', ...votes);
+    await bench.run(20);
+    const index = (votes[0] as Vote).validatorIndex;
+    const bitmap = new Uint8Array([1 << index]);
+    const report = {
+      kind: 'roundStep',
+      height: 1,
+      round: 0,
+      step: 'prevote',
+      hasProposal: true,
+      hasBlocks: [],
+      votes: [{ round: 0, type: PREVOTE, bitmap }],
+      lastCommit: undefined,
+      headHeight: 0,
+      baseHeight: 1,
+    } as const;
+    bench.transport.receive('b', report);
+    bench.transport.sent.length = 0;
+    await bench.run(120);
+    const told = bench.transport.sent.flatMap(({ peer, message }) =>
+      peer === 'b' && message.kind === 'votes' ? message.votes : [],
+    );
+    assert.ok(told.some(({ signature }) => equalBytes(signature, (votes[1] as Vote).signature)));
+    assert.ok(!told.some(({ signature }) => equalBytes(signature, (votes[0] as Vote).signature)));
+    // With backoff: in a second a vote is sent a handful of times, not at every look.
+    await bench.run(1_000);
+    const copies = bench.transport
+      .sentOf('votes')
+      .flatMap((message) => message.votes)
+      .filter(({ signature }) => equalBytes(signature, (votes[1] as Vote).signature)).length;
+    assert.ok(copies >= 2 && copies <= 6, `${copies} copies`);
+    bench.transport.handlers?.peerDisconnected('b');
+    bench.transport.sent.length = 0;
+    await bench.run(3_000);
+    assert.ok(
+      !bench.transport.sent.some(
+        ({ peer, message }) => peer === 'b' && message.kind === 'votes' && message.votes.length > 1,
+      ),
+    );
+  });
+
+  it('a majority that a peer does not see is claimed, with all its votes', async () => {
+    const bench = await quartet();
+    bench.say('a', ...[1, 2, 3].map((index) => bench.signed(index, PREVOTE, idOf('x'))));
+    await bench.run(20);
+    const full = new Uint8Array([15]);
+    const report = {
+      kind: 'roundStep',
+      height: 1,
+      round: 0,
+      step: 'prevote',
+      hasProposal: true,
+      hasBlocks: [],
+      votes: [
+        { round: 0, type: PREVOTE, bitmap: full },
+        { round: 0, type: PRECOMMIT, bitmap: full },
+      ],
+      lastCommit: undefined,
+      headHeight: 0,
+      baseHeight: 1,
+    } as const;
+    bench.transport.sent.length = 0;
+    bench.transport.receive('b', report);
+    await bench.run(1_500);
+    const [claim] = bench.transport.sentOf('peerClaim');
+    assert.deepEqual(claim?.blockId, idOf('x'));
+    const counts = bench.transport.sentOf('votes').map(({ votes }) => votes.length);
+    assert.ok(counts.includes(3), 'its bitmaps show no gap, and yet it gets them');
+  });
+});
