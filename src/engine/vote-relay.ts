@@ -25,8 +25,11 @@ const SWEEP_MS = 50;
 const RESENDS_PER_SWEEP = 128;
 /** The newest majorities are what a peer that is stuck can use. */
 const CLAIMS_PER_SWEEP = 4;
-/** Progress is told on change, but no more often than this, and at least once a second. */
-const ANNOUNCE_MIN_MS = 5;
+/**
+ * Progress is told on change, but no more often than this, and at least once a second. Peers use it to find gaps, which
+ * they do not answer sooner than GRACE_MS anyway; told with every vote it was most of what a quick height cost.
+ */
+const ANNOUNCE_MIN_MS = 40;
 const ANNOUNCE_MAX_MS = 1_000;
 
 /** What each peer said of itself, last: the only thing that it is believed to have. Forgotten with its connection. */

@@ -1,5 +1,5 @@
-import { closeSync, fsync as fsyncCallback, openSync, renameSync, writeFileSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { closeSync, fsync as fsyncCallback, openSync, writeFileSync } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { AppendFile, Files } from '#ports/files.ts';
@@ -59,8 +59,8 @@ export class NodeFiles implements Files {
   }
 
   /**
-   * Runs before every signature leaves, so it must be quick: only the two fsyncs, which wait for the disk, go through
-   * the thread pool; the other calls touch memory and cost less than a trip there.
+   * Runs before every signature leaves, so it must be quick: only what waits for the disk goes through the thread pool;
+   * the other calls touch memory and cost less than a trip there.
    */
   async replace(path: string, bytes: Uint8Array): Promise<void> {
     const temporary = path + TEMPORARY_SUFFIX;
@@ -73,7 +73,7 @@ export class NodeFiles implements Files {
         closeSync(file);
       }
     });
-    await attempt('replace', path, async () => renameSync(temporary, path));
+    await attempt('replace', path, () => rename(temporary, path));
     await syncDirectory(dirname(path));
   }
 
@@ -110,9 +110,10 @@ class NodeAppendFile implements AppendFile {
     this.size = size;
   }
 
+  /** Into the system's memory, which takes less time than a trip to the thread pool; `sync` waits for the disk. */
   async append(bytes: Uint8Array): Promise<void> {
     this.size += bytes.length;
-    await attempt('write', this.path, () => this.handle.appendFile(bytes));
+    await attempt('write', this.path, async () => writeFileSync(this.handle.fd, bytes));
   }
 
   async sync(): Promise<void> {
