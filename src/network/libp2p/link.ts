@@ -1,5 +1,6 @@
 import type { Connection, Stream } from '@libp2p/interface';
 import { NetworkError } from '../errors.ts';
+import { CorkedSocket } from './corking.ts';
 import { FrameParser } from './frame-parser.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { checkHello, decodeHello, encodeHello, type Hello, MAX_HELLO_BYTES } from './hello.ts';
@@ -46,6 +47,7 @@ interface Outbound {
  */
 export class Link {
   readonly connection: Connection;
+  private readonly socket: CorkedSocket;
   readonly peer: string;
   readonly openedAtMs: number;
   readonly requests: RequestChannel;
@@ -73,6 +75,7 @@ export class Link {
     },
   ) {
     this.connection = connection;
+    this.socket = new CorkedSocket(connection);
     this.peer = connection.remotePeer.toString();
     this.openedAtMs = Date.now();
     this.lastHeardMs = performance.now();
@@ -152,7 +155,7 @@ export class Link {
     const writer = this.outbound.get(kind)?.writer;
     if (writer === undefined || writer.bytes === 0 || this.isClosed) return;
     const before = writer.bytes;
-    this.guard(() => writer.flush());
+    this.socket.around(() => this.guard(() => writer.flush()));
     if (writer.bytes < before) this.lastSentMs = performance.now();
   }
 
