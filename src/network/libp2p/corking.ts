@@ -4,12 +4,12 @@ import type { Connection } from '@libp2p/interface';
 interface CorkableSocket {
   cork(): void;
   uncork(): void;
-  prependListener(event: 'data', listener: () => void): void;
 }
 
 /**
- * libp2p writes a frame to the socket in four to six pieces, and answers each frame with a window update in as many.
- * Corked, the pieces of one turn leave in one system call: half of a quick height's writes went away by it.
+ * libp2p writes a frame to the socket in four to six pieces: corked, they leave in one system call. Only our own sends
+ * are: with the window updates corked as well, which answer what a socket brings, gossip between three nodes in a line
+ * sometimes did not get through.
  */
 export class CorkedSocket {
   private readonly socket: CorkableSocket | undefined;
@@ -18,8 +18,6 @@ export class CorkedSocket {
   constructor(connection: Connection) {
     const { maConn } = connection as Connection & { readonly maConn?: { readonly socket?: unknown } };
     this.socket = isCorkable(maConn?.socket) ? maConn.socket : undefined;
-    // Before libp2p's own listener, which answers within the event.
-    this.socket?.prependListener('data', () => this.corkUntilNextTick());
   }
 
   /** Runs `write` with the socket corked. */
@@ -31,14 +29,9 @@ export class CorkedSocket {
       this.socket?.uncork();
     }
   }
-
-  private corkUntilNextTick(): void {
-    this.socket?.cork();
-    process.nextTick(() => this.socket?.uncork());
-  }
 }
 
 function isCorkable(socket: unknown): socket is CorkableSocket {
-  const { cork, uncork, prependListener } = (socket ?? {}) as Partial<CorkableSocket>;
-  return typeof cork === 'function' && typeof uncork === 'function' && typeof prependListener === 'function';
+  const { cork, uncork } = (socket ?? {}) as Partial<CorkableSocket>;
+  return typeof cork === 'function' && typeof uncork === 'function';
 }
