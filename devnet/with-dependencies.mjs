@@ -8,7 +8,7 @@
  * the terminal and once from here: scripts treat a repeated SIGINT like the first.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,8 @@ import { fileURLToPath } from 'node:url';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const LOCKFILE = join(ROOT, 'package-lock.json');
 /** npm writes it when an install is complete, so an interrupted install counts as none. */
-const INSTALLED_MARK = join(ROOT, 'node_modules', '.package-lock.json');
+const MODULES = join(ROOT, 'node_modules');
+const INSTALLED_MARK = join(MODULES, '.package-lock.json');
 const PINNED_NODE = join(ROOT, 'node_modules', '.bin', 'node');
 /** The first Node that runs TypeScript files as they are, without a flag or a warning. */
 const NODE_VERSION_MIN = [22, 18];
@@ -43,6 +44,8 @@ function run(command, args, options) {
 }
 
 function dependenciesAreCurrent() {
+  // Somebody else's: npm ci would empty it through the link.
+  if (lstatSync(MODULES, { throwIfNoEntry: false })?.isSymbolicLink()) return true;
   if (!existsSync(INSTALLED_MARK)) return false;
   return !existsSync(LOCKFILE) || statSync(INSTALLED_MARK).mtimeMs >= statSync(LOCKFILE).mtimeMs;
 }

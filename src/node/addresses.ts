@@ -1,3 +1,5 @@
+const MAX_PORT = 65_535;
+
 /** A host and a port taken apart. */
 export interface HostPort {
   readonly host: string;
@@ -7,8 +9,9 @@ export interface HostPort {
 /** `tcp://127.0.0.1:26657` or `tcp://[::1]:26657`; undefined for anything else (a multiaddr, as a rule). */
 export function parseTcpAddress(value: string): HostPort | undefined {
   const match = /^(?:tcp|http):\/\/(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):(\d{1,5})\/?$/.exec(value);
-  if (match?.[1] === undefined) return undefined;
-  return { host: match[1].replace(/^\[|\]$/g, ''), port: Number(match[2]) };
+  const port = Number(match?.[2]);
+  if (match?.[1] === undefined || !(port <= MAX_PORT)) return undefined;
+  return { host: match[1].replace(/^\[|\]$/g, ''), port };
 }
 
 /** The multiaddr to listen on, from either form of a checked setting. */
