@@ -3,6 +3,7 @@ import { type Block, checkBlockBasics } from '#types/block.ts';
 import { equalBlockIds } from '#types/block-id.ts';
 import { medianTime } from '#types/commit.ts';
 import { verifyCommit } from '#types/commit-verification.ts';
+import { BLOCK_PROTOCOL } from '#types/limits.ts';
 import { hashConsensusParams } from '#types/params.ts';
 import type { Time } from '#types/time.ts';
 import { equalBytes } from '#util/bytes.ts';
@@ -10,9 +11,6 @@ import { BizraError } from '#util/errors.ts';
 import type { Body } from './body.ts';
 import type { ChainState } from './chain-state.ts';
 import type { InvalidBlockCode } from './errors.ts';
-
-/** BlockProtocol of CometBFT v0.34 to v1: what light clients insist on. */
-export const BLOCK_PROTOCOL = 11n;
 
 const NANOSECONDS_PER_MILLISECOND = 1_000_000n;
 

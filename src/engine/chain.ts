@@ -15,12 +15,13 @@ import { type Block, hashTxs } from '#types/block.ts';
 import { blockIdKey } from '#types/block-id.ts';
 import { type Commit, hashCommit, MAX_COMMIT_OVERHEAD_BYTES, MAX_COMMIT_SIG_BYTES } from '#types/commit.ts';
 import { hashEvidenceList } from '#types/evidence.ts';
+import { BLOCK_PROTOCOL, MAX_BLOCK_BYTES } from '#types/limits.ts';
 import { hashConsensusParams } from '#types/params.ts';
 import { hashResults } from '#types/results.ts';
 import { assert } from '#util/assert.ts';
 import { BizraError } from '#util/errors.ts';
 import type { Pause } from '#util/pause.ts';
-import { BLOCK_PROTOCOL, validateBlock } from './block-validation.ts';
+import { validateBlock } from './block-validation.ts';
 import { type Body, makeBody } from './body.ts';
 import { advance, type ChainState } from './chain-state.ts';
 import { writeChainState } from './chain-store.ts';
@@ -336,6 +337,8 @@ export class Chain {
   maxDataBytes(): number {
     const { params, validators, lastValidators } = this.current;
     const signers = Math.max(validators.size, lastValidators?.size ?? 0);
-    return params.block.maxBytes - MAX_OVERHEAD_BYTES - MAX_COMMIT_OVERHEAD_BYTES - MAX_COMMIT_SIG_BYTES * signers;
+    // -1 leaves only the limit that every block has.
+    const maxBytes = params.block.maxBytes < 0 ? MAX_BLOCK_BYTES : params.block.maxBytes;
+    return maxBytes - MAX_OVERHEAD_BYTES - MAX_COMMIT_OVERHEAD_BYTES - MAX_COMMIT_SIG_BYTES * signers;
   }
 }

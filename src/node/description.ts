@@ -1,22 +1,17 @@
 import type { Libp2pTransport } from '#network/libp2p/libp2p-transport.ts';
 import type { NodeKey } from '#network/libp2p/node-key.ts';
 import { nodeIdOfPeer } from '#network/libp2p/node-key.ts';
-import type { NetInfo, NodeInfo, PeerStatus, RoundStepNumber } from '#rpc/node-api.ts';
+import type { NetInfo, NodeInfo, PeerStatus } from '#rpc/node-api.ts';
+import { BLOCK_PROTOCOL } from '#types/limits.ts';
 import type { PublicKey } from '#types/validator-set.ts';
 import { ipOf } from './addresses.ts';
 import type { Node } from './node.ts';
+import { STEP_NUMBERS } from './round-steps.ts';
 import type { NodeDescription } from './rpc-api.ts';
 import type { NodeSettings } from './settings.ts';
-import { BLOCK_PROTOCOL, COMETBFT_VERSION, NODE_VERSION, P2P_PROTOCOL } from './version.ts';
+import { COMETBFT_VERSION, NODE_VERSION, P2P_PROTOCOL } from './version.ts';
 
 const NANOSECONDS_PER_MILLISECOND = 1_000_000;
-const STEP_NUMBERS: Readonly<Record<string, RoundStepNumber>> = {
-  newHeight: 1,
-  propose: 3,
-  prevote: 4,
-  precommit: 6,
-  commit: 8,
-};
 
 /** What the daemon tells of itself and its peers. */
 export class DaemonDescription implements NodeDescription {
@@ -77,7 +72,7 @@ export class DaemonDescription implements NodeDescription {
           progress:
             progress === undefined
               ? undefined
-              : { height: progress.height, round: progress.round, step: STEP_NUMBERS[progress.step] ?? 1 },
+              : { height: progress.height, round: progress.round, step: STEP_NUMBERS[progress.step] },
         };
       }),
     };

@@ -1,7 +1,6 @@
 import type { CheckResult } from '#app/contract.ts';
 import { Refusal } from '#app/errors.ts';
 import type { TxLookup } from '#app/query/queries.ts';
-import type { Step } from '#consensus/height-state.ts';
 import type {
   AppInfo,
   BlockMeta,
@@ -16,7 +15,6 @@ import type {
   PendingTxs,
   QueryRequest,
   QueryResponse,
-  RoundStepNumber,
   RoundVotes,
   StoredBlock,
   StoredCommit,
@@ -33,16 +31,8 @@ import { BizraError } from '#util/errors.ts';
 import { refusedCheck } from './mempool-app.ts';
 import type { Node } from './node.ts';
 import { answerQuery } from './queries.ts';
+import { STEP_NUMBERS } from './round-steps.ts';
 import { NODE_NAME, NODE_VERSION } from './version.ts';
-
-/** CometBFT's step numbers (wire-formats 5.1); its waits are no steps of their own here. */
-const STEP_NUMBERS: Readonly<Record<Step, RoundStepNumber>> = {
-  newHeight: 1,
-  propose: 3,
-  prevote: 4,
-  precommit: 6,
-  commit: 8,
-};
 
 /** What only the daemon around the node knows: its addresses, its peers, its key. */
 export interface NodeDescription {
