@@ -1,5 +1,6 @@
 import type { Verifier } from '#crypto/verifier.ts';
 import type { TxResult } from '#types/results.ts';
+import { toLatin1 } from '#util/bytes.ts';
 import type { Address } from './address.ts';
 import type { AnteParts } from './ante/ante.ts';
 import { checkBasics, checkMemo, checkTimeout } from './ante/basic.ts';
@@ -77,6 +78,7 @@ export class Admission {
     });
     return txs.map((tx, at) => {
       const refusal = refusals[at];
+      if (refusal === undefined) this.parts.ante.believed?.add(toLatin1(tx.hash));
       return refusal === undefined ? admissible(tx) : refused(refusal, tx, 0n);
     });
   }

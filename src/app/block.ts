@@ -1,7 +1,7 @@
 import type { Verifier } from '#crypto/verifier.ts';
 import type { StateReader, StoreName } from '#state/store.ts';
 import type { TxResult } from '#types/results.ts';
-import { equalBytes, fromLatin1 } from '#util/bytes.ts';
+import { equalBytes, fromLatin1, toLatin1 } from '#util/bytes.ts';
 import type { Pause } from '#util/pause.ts';
 import type { AnteParts } from './ante/ante.ts';
 import { type SignatureItem, signatureItem, UncheckedSignature } from './ante/signatures.ts';
@@ -12,6 +12,7 @@ import { deterministic, refusedResult, runTx } from './executor.ts';
 import { GasMeter } from './gas.ts';
 import { accountKey } from './modules/auth/state.ts';
 import { balanceKey } from './modules/bank/state.ts';
+import { type Punishment, punish } from './modules/slashing/punish.ts';
 import type { Modules } from './modules.ts';
 import { WorkingState } from './store/working-state.ts';
 import type { DecodedTx } from './tx.ts';
@@ -54,14 +55,23 @@ export class BlockExecutor {
     if (options.prefetch !== undefined) await options.prefetch(this.reads(txs));
     await this.verifyUnchecked(state, txs);
     const block: BlockContext = { height: request.height, time: request.time, maxGas: this.maxGas(state) };
+    const { events, validatorUpdates } = this.beginBlock(state, request);
     const txResults = await this.runAll(state, block, txs, options);
     return {
       txResults,
-      blockEvents: [],
-      validatorUpdates: [],
+      blockEvents: events,
+      validatorUpdates,
       consensusParams: undefined,
       changes: state.changes(),
     };
+  }
+
+  /** What no transaction asked for. Nothing in a block can make it throw. */
+  private beginBlock(state: WorkingState, { height, misbehavior, nextValidators }: BlockRequest): Punishment {
+    const access = { state, gas: new GasMeter(undefined) };
+    const punishment = punish(this.parts.modules.slashing, access, height, misbehavior, nextValidators);
+    state.seal();
+    return punishment;
   }
 
   /** Largest sum of gas in a block; undefined for none. */
@@ -175,6 +185,7 @@ export function signatureItems(
   state: WorkingState,
   tx: DecodedTx,
 ): { index: number; item: SignatureItem }[] {
+  if (ante.believed?.has(toLatin1(tx.hash)) === true) return [];
   if (tx.signers.length !== tx.signatures.length || tx.signers.length !== tx.signerInfos.length) return [];
   const access = { state, gas: new GasMeter(undefined) };
   const items: { index: number; item: SignatureItem }[] = [];

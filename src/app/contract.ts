@@ -1,6 +1,6 @@
+import type { Misbehavior } from '#evidence/misbehavior.ts';
 import type { ChangeSet } from '#state/store.ts';
 import type { Commit } from '#types/commit.ts';
-import type { Evidence } from '#types/evidence.ts';
 import type { ConsensusParams } from '#types/params.ts';
 import type { LedgerEvent, TxResult } from '#types/results.ts';
 import type { Time } from '#types/time.ts';
@@ -24,7 +24,10 @@ export interface BlockRequest {
   readonly txs: readonly Uint8Array[];
   readonly lastCommit: Commit;
   readonly lastValidators: ValidatorSet | undefined;
-  readonly evidence: readonly Evidence[];
+  /** The set that the block's validator updates act on: it signs `height + 2`. */
+  readonly nextValidators: ValidatorSet;
+  /** What the block's evidence says of validators. */
+  readonly misbehavior: readonly Misbehavior[];
 }
 
 export interface BlockExecution {

@@ -1,4 +1,4 @@
-import { BizraError } from '#util/errors.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
 
 /**
  * The Cosmos SDK's registered errors that this ledger answers with: wallets and relayers know them by codespace, code
@@ -75,8 +75,11 @@ export class Refusal extends BizraError<AppErrorCode> {
 }
 
 /** Committed state could not be read. Never a transaction's result: it stops the node before it signs (design 6). */
-export class StateReadFailure extends Error {
-  override readonly name = 'StateReadFailure';
+export class StateReadFailure extends MachineError<'state_unreadable'> {
+  constructor(store: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super('state_unreadable', `committed state of store ${store} could not be read: ${reason}`, { cause });
+  }
 }
 
 /** A fault in the genesis document's `app_state`. `field` is the path of what is wrong. */

@@ -1,7 +1,7 @@
 import type { LedgerEvent, TxResult } from '#types/results.ts';
 import { AssertionError } from '#util/assert.ts';
 import { EMPTY_BYTES } from '#util/bytes.ts';
-import { BizraError } from '#util/errors.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
 import type { Address } from './address.ts';
 import { type AnteParts, runAnte } from './ante/ante.ts';
 import { fieldSize, WireWriter } from './codec/wire-writer.ts';
@@ -48,6 +48,7 @@ export function refusedResult(refusal: Refusal, gasWanted: bigint): TxResult {
 /** What a transaction's code may be made of; anything else stops the node (design 6). */
 export function deterministic(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
+  if (error instanceof MachineError) throw error;
   if (error instanceof BizraError || error instanceof AssertionError) {
     return new Refusal(SDK_ERRORS.logic, error.message);
   }

@@ -3,6 +3,7 @@ import type { ChangeSet, StateReader, StateView } from '#state/store.ts';
 import type { Genesis } from '#types/genesis.ts';
 import type { TxResult } from '#types/results.ts';
 import type { ValidatorUpdate } from '#types/validator-set.ts';
+import type { BrokenRule } from '#util/broken-rule.ts';
 import { type Address, AddressBook } from './address.ts';
 import { Admission } from './admission.ts';
 import type { AnteParts } from './ante/ante.ts';
@@ -12,6 +13,8 @@ import { Refusal } from './errors.ts';
 import type { GasPrice } from './gas-price.ts';
 import { FEE_COLLECTOR } from './modules/auth/module-accounts.ts';
 import { bankInvariants } from './modules/bank/invariants.ts';
+import { slashingInvariants } from './modules/slashing/invariants.ts';
+import { SLASHING_STORE, signingInfoKeyBytes } from './modules/slashing/state.ts';
 import { Modules } from './modules.ts';
 import { type LedgerQueryResponse, Queries, type QueryExtra } from './query/queries.ts';
 import type { DecodedTx } from './tx.ts';
@@ -34,6 +37,8 @@ export interface LedgerOptions {
   readonly baseDenom: string;
   /** What this node asks for before it takes a transaction into its mempool; a local setting. */
   readonly minGasPrice?: GasPrice;
+  /** For tests of the checkers only. */
+  readonly brokenRule?: BrokenRule | undefined;
 }
 
 /** The replicated ledger: decodes, checks, executes, simulates and answers questions about transactions and state. */
@@ -135,9 +140,15 @@ export class Ledger {
     return this.queries.query(path, data, view, extra);
   }
 
+  /** Whether the validator with this consensus address was punished for ever, as of the committed head. */
+  isTombstoned(address: Uint8Array): boolean {
+    const record = this.components.state.get(SLASHING_STORE, signingInfoKeyBytes(address));
+    return this.modules.slashing.isTombstoned(record);
+  }
+
   /** Faults found in a state, in words; none when all invariants hold. */
-  invariants(view: StateView): Promise<string[]> {
-    return bankInvariants(view);
+  async invariants(view: StateView): Promise<string[]> {
+    return [...(await bankInvariants(view)), ...(await slashingInvariants(this.modules.slashing, view))];
   }
 
   private anteParts(options: LedgerOptions): AnteParts {
@@ -151,6 +162,7 @@ export class Ledger {
       minGasPrice: options.minGasPrice,
       chainId: options.chainId,
       chainIdBytes: new TextEncoder().encode(options.chainId),
+      believed: options.brokenRule === 'cacheByHash' ? new Set() : undefined,
     };
   }
 }

@@ -15,13 +15,22 @@ import { BANK_STORE, BankState } from './modules/bank/state.ts';
 import { Transfers } from './modules/bank/transfers.ts';
 import { initChainGenesis } from './modules/chain/genesis.ts';
 import { CHAIN_STORE, ChainModuleState, CONSENSUS_STORE } from './modules/chain/state.ts';
+import { initSlashingGenesis } from './modules/slashing/genesis.ts';
+import { EVIDENCE_STORE, SLASHING_STORE, SlashingState } from './modules/slashing/state.ts';
 import { WorkingState } from './store/working-state.ts';
 
 /** Stores under the app hash, sorted. The list changes only at genesis or at an upgrade height. */
-export const STORES: readonly StoreName[] = [AUTH_STORE, BANK_STORE, CHAIN_STORE, CONSENSUS_STORE];
+export const STORES: readonly StoreName[] = [
+  AUTH_STORE,
+  BANK_STORE,
+  CHAIN_STORE,
+  CONSENSUS_STORE,
+  EVIDENCE_STORE,
+  SLASHING_STORE,
+];
 
 /** Parts of `app_state` that this ledger reads; `genutil` is what SDK tools leave behind. */
-const GENESIS_PARTS: readonly string[] = ['auth', 'bank', 'chain', 'genutil'];
+const GENESIS_PARTS: readonly string[] = ['auth', 'bank', 'chain', 'evidence', 'genutil', 'slashing'];
 
 /** All modules of the ledger, put together. */
 export class Modules {
@@ -29,12 +38,14 @@ export class Modules {
   readonly auth: AuthState;
   readonly bank = new BankState();
   readonly chain = new ChainModuleState();
+  readonly slashing: SlashingState;
   readonly transfers: Transfers;
   readonly messages: readonly MessageType[];
 
   constructor(addresses: AddressBook) {
     this.addresses = addresses;
     this.auth = new AuthState(addresses);
+    this.slashing = new SlashingState(addresses.prefix);
     this.transfers = new Transfers(this.bank, this.auth, blockedAddressKeys(addresses));
     this.messages = [...AUTH_MESSAGES, ...bankMessages(this)];
   }
@@ -50,6 +61,7 @@ export class Modules {
     initChainGenesis(access, this.chain, genesis);
     const owners = initBankGenesis(access, this.bank, this.addresses, genesis.appState.bank);
     initAuthGenesis(access, this.auth, this.addresses, genesis.appState.auth, owners);
+    initSlashingGenesis(access, this.slashing, genesis);
     const validators = genesis.validators.map(({ pubKey, power }) => ({ pubKey, power }));
     return { changes: state.changes(), validators };
   }

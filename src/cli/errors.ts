@@ -21,6 +21,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'bad_params',
   'bad_key_file',
   'bad_state_file',
+  'bad_protection_file',
   'bad_config',
   'genesis_invalid',
   'node_key_invalid',

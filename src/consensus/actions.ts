@@ -51,7 +51,7 @@ export class Actions {
     this.emit({ kind: 'schedule', height, round, step, delayMs: timeoutMs(this.timeouts, step, round) });
   }
 
-  /** L11-21: enters a round; its proposer proposes, everybody starts the propose timer. */
+  /** L11-13: enters a round; its proposer proposes, everybody starts the propose timer. */
   startRound(round: number): void {
     const { state } = this;
     assert(round > state.round, 'rounds only go up');
@@ -60,7 +60,7 @@ export class Actions {
     state.votes.advance(round);
     state.prune();
     this.progress();
-    // The proposer times itself as well (the paper has only the others do so): its signer or its build may fail.
+    // L20-21. The proposer times itself as well (the paper has only the others do so): its signer or its build may fail.
     this.schedule('propose');
     if (state.isProposer && state.proposal === undefined) this.propose();
   }
@@ -97,7 +97,7 @@ export class Actions {
     this.emit({ kind: 'sign', message: { kind: 'vote', vote } });
   }
 
-  /** L38-41. */
+  /** L37-41: the lock is this round's, and is asked to be signed before anything else can happen. */
   lockAndPrecommit(blockId: BlockId): void {
     this.state.locked = { round: this.state.round, blockId };
     this.vote(PRECOMMIT, blockId);

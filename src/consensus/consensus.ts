@@ -7,9 +7,10 @@ import type { Time } from '#types/time.ts';
 import type { Validator, ValidatorSet } from '#types/validator-set.ts';
 import { PRECOMMIT, PREVOTE, type Vote, type VoteType } from '#types/vote.ts';
 import { assert, unreachable } from '#util/assert.ts';
+import type { BrokenRule } from '#util/broken-rule.ts';
 import { Actions } from './actions.ts';
 import type { Effect } from './effect.ts';
-import { type BrokenRule, type Decision, HeightState, type Step } from './height-state.ts';
+import { type Decision, HeightState, type Step } from './height-state.ts';
 import { HeldMessages } from './held-messages.ts';
 import type { HeightContext, Input, SignedMessage } from './input.ts';
 import { isBeforeGenesis } from './pace.ts';
@@ -114,6 +115,7 @@ export class Consensus {
     }
   }
 
+  /** L52-54: the next height, with nothing locked, nothing valid and no votes but those that were held for it. */
   private newHeight({ context, now }: InputOf<'newHeight'>): readonly Effect[] {
     const before = this.state;
     assert(before === undefined || context.height > before.height, 'heights only go up');
@@ -262,6 +264,11 @@ export class Consensus {
   /** A complete block of this height that a rule still needs. */
   block(blockId: BlockId): Block | undefined {
     return this.state?.blocks.get(blockId)?.block;
+  }
+
+  /** Whether a block of this height is here and known to follow from the chain. */
+  hasValidBlock(blockId: BlockId): boolean {
+    return this.state?.blocks.get(blockId)?.validity === 'valid';
   }
 
   /** Validators of the previous, this or the next height: to verify a vote before it becomes an input. */

@@ -20,10 +20,7 @@ export interface Decision {
   readonly commit: Commit;
 }
 
-/** A rule that a test leaves out on purpose, to see that its checkers notice. Never set outside `test/`. */
-export type BrokenRule = 'lock' | 'quorum' | 'polkaRound';
-
-/** All that a node knows of the height that it is deciding. The paper's variables keep their names. */
+/** L1-9: all that a node knows of the height that it is deciding. The paper's variables keep their names. */
 export class HeightState {
   readonly context: HeightContext;
   readonly height: number;

@@ -10,6 +10,8 @@ import { isVoteOf } from './vote-set.ts';
 
 /** Votes of the next height held of one validator: four rounds of prevotes and precommits. */
 const VOTES_PER_VALIDATOR = 8;
+/** Votes taken of one validator in all: a faulty one could else have ever higher rounds verified and logged. */
+const TAKEN_PER_VALIDATOR = 256;
 
 /**
  * Messages of the next height, held until this one is applied: a node that is a moment behind needs no resend.
@@ -19,6 +21,7 @@ export class HeldMessages {
   private readonly validators: ValidatorSet;
   private readonly maxBlockBytes: number;
   private readonly votes = new Map<number, Vote[]>();
+  private readonly taken = new Map<number, number>();
   private readonly proposals = new Map<number, Proposal>();
   private readonly blocks = new Map<string, { readonly blockId: BlockId; readonly block: Block }>();
 
@@ -31,6 +34,7 @@ export class HeldMessages {
   wantsVote(vote: Vote): boolean {
     if (!isVoteOf(this.validators, vote) || (vote.type !== PREVOTE && vote.type !== PRECOMMIT)) return false;
     if (!Number.isSafeInteger(vote.round) || vote.round < 0) return false;
+    if ((this.taken.get(vote.validatorIndex) ?? 0) >= TAKEN_PER_VALIDATOR) return false;
     const held = this.votes.get(vote.validatorIndex) ?? [];
     if (held.some((other) => other.round === vote.round && other.type === vote.type)) return false;
     return held.length < VOTES_PER_VALIDATOR || held.some((other) => other.round < vote.round);
@@ -46,6 +50,7 @@ export class HeldMessages {
     }
     held.push(vote);
     this.votes.set(vote.validatorIndex, held);
+    this.taken.set(vote.validatorIndex, (this.taken.get(vote.validatorIndex) ?? 0) + 1);
   }
 
   wantsProposal(proposal: Proposal): boolean {

@@ -1,10 +1,11 @@
 import { equalBlockIds, isNilBlockId } from '#types/block-id.ts';
 import { PRECOMMIT, PREVOTE } from '#types/vote.ts';
+import type { BrokenRule } from '#util/broken-rule.ts';
 import { toHex } from '#util/bytes.ts';
 import type { Actions } from './actions.ts';
 import { isTooFarAhead } from './block-time.ts';
 import { consensusError } from './errors.ts';
-import type { BrokenRule } from './height-state.ts';
+import type { KnownBlock } from './known-blocks.ts';
 
 /**
  * The "upon" clauses of arXiv 1807.04938, each under its line. A rule returns true when it changed something; then
@@ -13,7 +14,7 @@ import type { BrokenRule } from './height-state.ts';
  */
 export type Rule = (actions: Actions, broken: BrokenRule | undefined) => boolean;
 
-/** L49: +2/3 precommits for a valid block decide it, whatever round they are of. */
+/** L49-51: +2/3 precommits for a valid block decide it, whatever round they are of. */
 const decide: Rule = (actions) => {
   const { state } = actions;
   for (const { round, blockId } of state.votes.precommitMajorities) {
@@ -35,7 +36,7 @@ const decide: Rule = (actions) => {
   return false;
 };
 
-/** L55: follow more than 1/3 of the power to the highest round that it reached or passed. */
+/** L55-56: follow more than 1/3 of the power to the highest round that it reached or passed. */
 const skipRound: Rule = (actions) => {
   const target = actions.state.votes.skipTarget();
   if (target === undefined || target <= actions.state.round) return false;
@@ -43,7 +44,15 @@ const skipRound: Rule = (actions) => {
   return true;
 };
 
-/** L22: a fresh proposal is prevoted when it is valid and no lock is in its way. The only rule that reads my clock. */
+/** The clock guard of L22. */
+function isAhead({ state, now }: Actions, { block }: KnownBlock): boolean {
+  return isTooFarAhead(block.header.time, state.context.lastBlockTime, now);
+}
+
+/**
+ * L22-27: a fresh proposal is prevoted when it is valid and no lock is in its way. The only rule that reads my clock, and
+ * not for the value that I am locked on: +2/3 have prevoted that one, so its time is no longer mine to judge.
+ */
 const prevoteFresh: Rule = (actions, broken) => {
   const { state } = actions;
   const { proposal, locked } = state;
@@ -53,18 +62,22 @@ const prevoteFresh: Rule = (actions, broken) => {
     actions.request(state.round, proposal.blockId);
     return false;
   }
-  if (isTooFarAhead(known.block.header.time, state.context.lastBlockTime, actions.now)) {
+  const isLockedOnIt = locked !== undefined && equalBlockIds(locked.blockId, proposal.blockId);
+  if ((!isLockedOnIt || broken === 'clockGuardAtLock') && isAhead(actions, known)) {
     actions.vote(PREVOTE);
     return true;
   }
   if (known.validity === 'asked') return false;
-  const unlocked = locked === undefined || equalBlockIds(locked.blockId, proposal.blockId) || broken === 'lock';
+  const unlocked = locked === undefined || isLockedOnIt || broken === 'lock';
   if (known.validity === 'valid' && unlocked) actions.vote(PREVOTE, proposal.blockId);
   else actions.vote(PREVOTE);
   return true;
 };
 
-/** L28: a value proposed again with its polka is prevoted unless my lock is newer and on something else. */
+/**
+ * L28-33: a value proposed again with its polka is prevoted unless my lock is newer and on something else. Until the
+ * polka that it names has reached me there is no vote; the propose timer ends the wait.
+ */
 const prevoteAgain: Rule = (actions, broken) => {
   const { state } = actions;
   const { proposal, locked } = state;
@@ -80,12 +93,13 @@ const prevoteAgain: Rule = (actions, broken) => {
     state.lockedRound <= proposal.polRound ||
     (locked !== undefined && equalBlockIds(locked.blockId, proposal.blockId)) ||
     broken === 'lock';
-  if (known.validity === 'valid' && unlocked) actions.vote(PREVOTE, proposal.blockId);
+  const guarded = broken === 'clockGuardAtLock' && isAhead(actions, known);
+  if (known.validity === 'valid' && unlocked && !guarded) actions.vote(PREVOTE, proposal.blockId);
   else actions.vote(PREVOTE);
   return true;
 };
 
-/** L34: +2/3 prevoted without agreement: wait a little for the rest. */
+/** L34-35: +2/3 prevoted without agreement: wait a little for the rest. */
 const waitForPrevotes: Rule = (actions) => {
   const { state } = actions;
   if (state.step !== 'prevote' || state.prevoteWaitRound === state.round) return false;
@@ -95,20 +109,21 @@ const waitForPrevotes: Rule = (actions) => {
   return true;
 };
 
-/** L36: a polka for a valid block, while I may still precommit: lock it. The lock is replaced here and nowhere else. */
+/** L36-41: a polka for a valid block, while I may still precommit: lock it. The lock is replaced here and nowhere else. */
 const lock: Rule = (actions, broken) => {
   const { state } = actions;
   if (state.step !== 'prevote') return false;
   const stale = broken === 'polkaRound' ? state.votes.polkas.at(-1)?.blockId : undefined;
   const polka = stale ?? state.votes.prevotes(state.round)?.majority;
   if (polka === undefined || isNilBlockId(polka)) return false;
-  if (state.blocks.get(polka)?.validity !== 'valid') return false;
+  const known = state.blocks.get(polka);
+  if (known?.validity !== 'valid' || (broken === 'clockGuardAtLock' && isAhead(actions, known))) return false;
   actions.lockAndPrecommit(polka);
   return true;
 };
 
 /**
- * L42: the newest polka for a valid block is what I propose from now on. Also late, for a round that is over: another
+ * L42-43: the newest polka for a valid block is what I propose from now on. Also late, for a round that is over: another
  * may be locked there, and only a value with that polka can be prevoted by all.
  */
 const remember: Rule = (actions) => {
@@ -128,7 +143,7 @@ const remember: Rule = (actions) => {
   return true;
 };
 
-/** L44: a polka for nil is precommitted. The lock stays. */
+/** L44-46: a polka for nil is precommitted. The lock stays. */
 const precommitNil: Rule = (actions) => {
   const { state } = actions;
   const polka = state.votes.prevotes(state.round)?.majority;
@@ -137,7 +152,7 @@ const precommitNil: Rule = (actions) => {
   return true;
 };
 
-/** L47: +2/3 precommitted without a decision: wait a little for the rest, whatever step I am in. */
+/** L47-48: +2/3 precommitted without a decision: wait a little for the rest, whatever step I am in. */
 const waitForPrecommits: Rule = (actions) => {
   const { state } = actions;
   if (state.precommitWaitRound === state.round) return false;

@@ -41,12 +41,12 @@ export function takeTimeout(actions: Actions, { height, round, step }: InputOf<'
     return;
   }
   if (round !== state.round) return;
-  // L57: no complete proposal in time.
+  // L57-60: no complete proposal in time.
   if (step === 'propose' && state.step === 'propose') actions.vote(PREVOTE);
-  // L61: no polka in time.
+  // L61-64: no polka in time.
   else if (step === 'prevoteWait' && state.step === 'prevote' && state.prevoteWaitRound === round)
     actions.vote(PRECOMMIT);
-  // L65: no decision in time, in whatever step.
+  // L65-67: no decision in time, in whatever step.
   else if (step === 'precommitWait' && state.precommitWaitRound === round) actions.startRound(round + 1);
 }
 

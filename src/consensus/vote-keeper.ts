@@ -22,6 +22,13 @@ interface FutureVotes {
   caught: boolean;
 }
 
+/**
+ * How often a validator is followed to a higher round while I stay in mine. An honest one that I follow alone runs away
+ * only while I am cut off from the rest, and votes that were not wanted are sent again; a faulty one could else have me
+ * verify and log votes of two billion rounds.
+ */
+const MOVES_MAX = 64;
+
 const IGNORED: AddedVote = { added: false, conflict: undefined };
 const KEPT: AddedVote = { added: true, conflict: undefined };
 
@@ -35,6 +42,10 @@ export class VoteKeeper {
   private readonly isQuorum: Quorum | undefined;
   private readonly rounds = new Map<number, RoundVotes>();
   private readonly future = new Map<number, FutureVotes>();
+  /** How often each validator moved to a higher round since I entered mine. */
+  private readonly moves = new Map<number, number>();
+  /** Power of all validators in `future`: looked at after every input, so it is kept and not summed up. */
+  private powerAhead = 0n;
   private readonly polkaList: Majority[] = [];
   private readonly precommitList: Majority[] = [];
   private round = -1;
@@ -102,7 +113,8 @@ export class VoteKeeper {
     if (!isPlaced(vote) || !isVoteOf(this.validators, vote)) return false;
     if (vote.round <= this.round) return this.set(vote.round, vote.type)?.wants(vote) ?? true;
     const kept = this.future.get(vote.validatorIndex);
-    if (kept === undefined || kept.round !== vote.round) return kept === undefined || kept.round < vote.round;
+    if (kept === undefined) return true;
+    if (kept.round !== vote.round) return kept.round < vote.round && this.mayMove(vote.validatorIndex);
     const earlier = kept.votes.get(vote.type);
     return earlier === undefined || !(kept.caught || equalBlockIds(earlier.blockId, vote.blockId));
   }
@@ -118,15 +130,18 @@ export class VoteKeeper {
   /** Makes `round` the current one: votes kept for rounds up to it get their place. */
   advance(round: number): void {
     this.round = round;
+    this.moves.clear();
     for (const [index, entry] of [...this.future].sort(([a], [b]) => a - b)) {
       if (entry.round > round) continue;
       this.future.delete(index);
+      this.powerAhead -= this.powerOf(index);
       for (const vote of entry.votes.values()) this.addNow(vote);
     }
   }
 
   /** L55: the highest round ahead that more than 1/3 of the power has reached or passed. */
   skipTarget(): number | undefined {
+    if (!hasOneThird(this.powerAhead, this.validators.totalPower)) return undefined;
     const reached = [...this.future].map(([index, entry]) => ({ round: entry.round, power: this.powerOf(index) }));
     reached.sort((a, b) => b.round - a.round);
     let power = 0n;
@@ -135,6 +150,10 @@ export class VoteKeeper {
       if (hasOneThird(power, this.validators.totalPower)) return entry.round;
     }
     return undefined;
+  }
+
+  private mayMove(index: number): boolean {
+    return (this.moves.get(index) ?? 0) < MOVES_MAX;
   }
 
   private powerOf(index: number): bigint {
@@ -154,6 +173,8 @@ export class VoteKeeper {
   private addAhead(vote: Vote): AddedVote {
     const kept = this.future.get(vote.validatorIndex);
     if (kept === undefined || kept.round < vote.round) {
+      if (kept === undefined) this.powerAhead += this.powerOf(vote.validatorIndex);
+      else this.moves.set(vote.validatorIndex, (this.moves.get(vote.validatorIndex) ?? 0) + 1);
       this.future.set(vote.validatorIndex, { round: vote.round, votes: new Map([[vote.type, vote]]), caught: false });
       return KEPT;
     }

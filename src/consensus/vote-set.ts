@@ -62,6 +62,8 @@ export class VoteSet {
   private readonly caught = new Set<number>();
   private readonly claims = new Set<string>();
   private readonly isQuorum: Quorum;
+  /** Votes held of validators that voted for another value before. */
+  private seconds = 0;
   private power = 0n;
   private agreed: BlockId | undefined;
 
@@ -101,6 +103,8 @@ export class VoteSet {
     const held: Vote[] = [];
     if (blockId === undefined) {
       for (const vote of this.first) if (vote !== undefined) held.push(vote);
+      // Peers' gaps are looked for many times a second: nothing to add or to sort is the rule.
+      if (this.seconds === 0) return held;
       for (const tally of this.tallies.values())
         for (const [index, vote] of tally.votes) if (this.first[index] !== vote) held.push(vote);
     } else held.push(...(this.tallies.get(blockIdKey(blockId))?.votes.values() ?? []));
@@ -192,6 +196,7 @@ export class VoteSet {
   /** A second value of a validator is kept only where it matters, or one validator could fill the memory. */
   private addSecond(key: string, vote: Vote): boolean {
     if (!this.takesSecond(key, vote)) return false;
+    this.seconds++;
     this.count(key, vote);
     return true;
   }

@@ -22,8 +22,13 @@ export interface Verifier {
   verify(items: readonly VerifyItem[]): Promise<boolean[]>;
 }
 
+/** Checks at once, in the calling thread. */
+export interface SyncVerifier extends Verifier {
+  verifySync(item: VerifyItem): boolean;
+}
+
 /** Native code, in the calling thread. */
-export class InlineVerifier implements Verifier {
+export class InlineVerifier implements SyncVerifier {
   async verify(items: readonly VerifyItem[]): Promise<boolean[]> {
     return items.map((item) => this.verifySync(item));
   }

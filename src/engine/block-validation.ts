@@ -2,15 +2,16 @@ import type { Verifier } from '#crypto/verifier.ts';
 import { type Block, checkBlockBasics } from '#types/block.ts';
 import { equalBlockIds } from '#types/block-id.ts';
 import { medianTime } from '#types/commit.ts';
-import { verifyCommit } from '#types/commit-verification.ts';
-import { BLOCK_PROTOCOL } from '#types/limits.ts';
-import { hashConsensusParams } from '#types/params.ts';
+import { type CommitVerification, verifyCommit } from '#types/commit-verification.ts';
+import { BLOCK_PROTOCOL, MIN_TX_BYTES } from '#types/limits.ts';
+import { blockBytesMax, hashConsensusParams } from '#types/params.ts';
 import type { Time } from '#types/time.ts';
 import { equalBytes } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
 import type { Body } from './body.ts';
 import type { ChainState } from './chain-state.ts';
 import type { InvalidBlockCode } from './errors.ts';
+import { type EvidenceRules, validateEvidence } from './evidence-validation.ts';
 
 const NANOSECONDS_PER_MILLISECOND = 1_000_000n;
 
@@ -34,6 +35,8 @@ export async function validateBlock(
   state: ChainState,
   body: Body,
   gasWanted: GasWanted,
+  evidence: EvidenceRules,
+  verify: CommitVerification = verifyCommit,
 ): Promise<void> {
   const { block } = body;
   const { header } = block;
@@ -57,12 +60,12 @@ export async function validateBlock(
     state.nextValidators.hash(),
   );
   if (state.validators.indexOf(header.proposerAddress) < 0) refuse('wrong_proposer', 'proposer is not a validator');
+  checkSize(state, body);
   checkTransactions(state, block, gasWanted);
-  // Evidence is stored but not yet proposed by anyone, so a block that has some is not from this protocol version.
-  if (block.evidence.length > 0) refuse('unexpected_evidence', 'block carries evidence');
-  await verifyLastCommit(verifier, state, block);
+  await verifyLastCommit(verifier, state, block, verify);
   if (header.time !== expectedBlockTime(state, block))
     refuse('wrong_time', 'block time is not the median of its last commit');
+  await validateEvidence(verifier, evidence, block);
 }
 
 /** max(previous + 1 ms, weighted median over the commit-flag votes); genesis time for the first block. */
@@ -73,36 +76,39 @@ export function expectedBlockTime(state: ChainState, block: Pick<Block, 'lastCom
   return median > earliest ? median : earliest;
 }
 
-async function verifyLastCommit(verifier: Verifier, state: ChainState, block: Block): Promise<void> {
+async function verifyLastCommit(
+  verifier: Verifier,
+  state: ChainState,
+  block: Block,
+  verify: CommitVerification,
+): Promise<void> {
   if (state.lastValidators === undefined) {
     if (block.lastCommit.signatures.length > 0) refuse('wrong_last_commit', 'the first block has a last commit');
     return;
   }
   try {
-    await verifyCommit(
-      verifier,
-      state.chainId,
-      state.lastValidators,
-      state.lastBlockId,
-      state.height,
-      block.lastCommit,
-    );
+    await verify(verifier, state.chainId, state.lastValidators, state.lastBlockId, state.height, block.lastCommit);
   } catch (error) {
     if (!(error instanceof BizraError)) throw error;
     throw new BizraError('wrong_last_commit', `last commit: ${error.message}`, { cause: error });
   }
 }
 
+/** The whole of it, as CometBFT counts: a larger one could be decided and then not be given to those who sync. */
+function checkSize({ params }: ChainState, { bytes }: Body): void {
+  const max = blockBytesMax(params);
+  if (bytes.length > max) refuse('too_large', `block has ${bytes.length} bytes, more than ${max}`);
+}
+
+/** What peers refuse to carry must not be valid either, or whoever passes such a block on looks faulty. */
 function checkTransactions(state: ChainState, block: Block, gasWanted: GasWanted): void {
-  const { maxBytes, maxGas } = state.params.block;
-  let bytes = 0;
+  const { maxGas } = state.params.block;
   let gas = 0n;
   for (const [index, tx] of block.txs.entries()) {
     const wanted = gasWanted(index);
-    if (wanted === undefined) refuse('non_canonical_tx', 'block holds bytes that are not a canonical transaction');
-    bytes += tx.length;
+    if (wanted === undefined || tx.length < MIN_TX_BYTES)
+      refuse('non_canonical_tx', 'block holds bytes that are not a canonical transaction');
     gas += wanted;
   }
-  if (maxBytes >= 0 && bytes > maxBytes) refuse('too_large', `transactions have ${bytes} bytes, more than ${maxBytes}`);
   if (maxGas >= 0 && gas > BigInt(maxGas)) refuse('too_much_gas', `transactions want ${gas} gas, more than ${maxGas}`);
 }

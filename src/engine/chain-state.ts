@@ -5,6 +5,7 @@ import type { Genesis } from '#types/genesis.ts';
 import { type ConsensusParams, decodeConsensusParams, encodeConsensusParams } from '#types/params.ts';
 import type { Time } from '#types/time.ts';
 import { ValidatorSet, type ValidatorUpdate } from '#types/validator-set.ts';
+import type { BrokenRule } from '#util/broken-rule.ts';
 import { EMPTY_BYTES } from '#util/bytes.ts';
 
 /** All that the next block must agree with. One value a height, replaced in the height's batch. */
@@ -74,15 +75,16 @@ export interface AppliedBlock {
 }
 
 /** Updates returned at H enter `nextValidators` and sign from H+2 (wire-formats 5.4). */
-export function advance(state: ChainState, applied: AppliedBlock): ChainState {
+export function advance(state: ChainState, applied: AppliedBlock, broken?: BrokenRule): ChainState {
+  const updated = state.nextValidators.withUpdates(applied.validatorUpdates);
   return {
     ...state,
     height: applied.height,
     lastBlockId: applied.blockId,
     lastBlockTime: applied.time,
     lastValidators: state.validators,
-    validators: state.nextValidators,
-    nextValidators: state.nextValidators.withUpdates(applied.validatorUpdates).incremented(1),
+    validators: broken === 'validatorsEarly' ? updated : state.nextValidators,
+    nextValidators: updated.incremented(1),
     params: applied.consensusParams ?? state.params,
     appHash: applied.appHash,
     lastResultsHash: applied.resultsHash,
@@ -90,17 +92,23 @@ export function advance(state: ChainState, applied: AppliedBlock): ChainState {
   };
 }
 
+/** Of an encoded chain state, beside its validator sets: enough for most, so that it is not copied while it grows. */
+const OTHER_BYTES = 512;
+
 export function encodeChainState(state: ChainState): Uint8Array {
-  const writer = new ByteWriter();
+  const sets = [
+    state.lastValidators?.encode() ?? EMPTY_BYTES,
+    state.validators.encode(),
+    state.nextValidators.encode(),
+  ];
+  const writer = new ByteWriter(sets.reduce((sum, set) => sum + set.length, OTHER_BYTES));
   writer.bytes(new TextEncoder().encode(state.chainId));
   writer.varint(state.initialHeight);
   writer.bytes(state.genesisHash);
   writer.varint(state.height);
   writer.bytes(encodeBlockId(state.lastBlockId));
   writer.bigVarint(state.lastBlockTime);
-  writer.bytes(state.lastValidators?.encode() ?? EMPTY_BYTES);
-  writer.bytes(state.validators.encode());
-  writer.bytes(state.nextValidators.encode());
+  for (const set of sets) writer.bytes(set);
   writer.bytes(encodeConsensusParams(state.params));
   writer.bytes(state.appHash);
   writer.bytes(state.lastResultsHash);

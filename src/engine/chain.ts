@@ -3,6 +3,7 @@ import type { Ledger } from '#app/ledger.ts';
 import type { DecodedTx } from '#app/tx.ts';
 import type { HeightContext } from '#consensus/input.ts';
 import type { Verifier } from '#crypto/verifier.ts';
+import { misbehaviorOf } from '#evidence/misbehavior.ts';
 import type { Indexer } from '#indexer/indexer.ts';
 import type { Clock } from '#ports/clock.ts';
 import type { KeyValue, WriteBatch } from '#ports/key-value.ts';
@@ -14,17 +15,22 @@ import type { NodeMetrics } from '#telemetry/node-metrics.ts';
 import { type Block, hashTxs } from '#types/block.ts';
 import { blockIdKey } from '#types/block-id.ts';
 import { type Commit, hashCommit, MAX_COMMIT_OVERHEAD_BYTES, MAX_COMMIT_SIG_BYTES } from '#types/commit.ts';
-import { hashEvidenceList } from '#types/evidence.ts';
-import { BLOCK_PROTOCOL, MAX_BLOCK_BYTES } from '#types/limits.ts';
-import { hashConsensusParams } from '#types/params.ts';
+import { type CommitVerification, verifyCommit, verifyCommitLight } from '#types/commit-verification.ts';
+import { type Evidence, encodeEvidenceList, hashEvidenceList } from '#types/evidence.ts';
+import { BLOCK_PROTOCOL } from '#types/limits.ts';
+import { blockBytesMax, hashConsensusParams } from '#types/params.ts';
 import { hashResults } from '#types/results.ts';
 import { assert } from '#util/assert.ts';
-import { BizraError } from '#util/errors.ts';
+import type { BrokenRule } from '#util/broken-rule.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
 import type { Pause } from '#util/pause.ts';
 import { validateBlock } from './block-validation.ts';
 import { type Body, makeBody } from './body.ts';
 import { advance, type ChainState } from './chain-state.ts';
 import { writeChainState } from './chain-store.ts';
+import { chainHistory } from './evidence-history.ts';
+import type { EvidencePool, StagedEvidence } from './evidence-pool.ts';
+import type { EvidenceRules } from './evidence-validation.ts';
 import { ProposalBudget } from './proposal-budget.ts';
 import { workSlice } from './work-slice.ts';
 
@@ -45,12 +51,17 @@ export interface TxSupply {
   ): void;
 }
 
+/** The ledger as far as blocks need it. */
+export type BlockApp = Pick<Ledger, 'decode' | 'execute'>;
+
 /** A height that is on disk, as told to whoever listens. */
 export interface AppliedHeight {
   readonly body: Body;
   readonly commit: Commit;
   readonly execution: BlockExecution;
   readonly state: ChainState;
+  /** What this node can prove since this height, of validators of it or before. */
+  readonly newEvidence: readonly Evidence[];
 }
 
 interface Executed {
@@ -70,15 +81,18 @@ interface Speculation {
 export interface ChainComponents {
   readonly kv: KeyValue;
   readonly state: State;
-  readonly ledger: Ledger;
+  readonly ledger: BlockApp;
   readonly blockStore: BlockStore;
   readonly indexer: Indexer;
   readonly supply: TxSupply;
+  readonly evidence: EvidencePool;
   readonly verifier: Verifier;
   readonly clock: Clock;
   readonly logger: Logger;
   /** This node's validator address, for blocks that it builds. */
   readonly address: Uint8Array | undefined;
+  /** For tests of the checkers only. */
+  readonly brokenRule?: BrokenRule | undefined;
   readonly metrics?: NodeMetrics | undefined;
 }
 
@@ -98,13 +112,20 @@ export class Chain {
     this.lastCommit = lastCommit;
   }
 
+  /** All signatures, always. */
+  get verifyCommit(): CommitVerification {
+    return this.components.brokenRule === 'commitSignatures' ? verifyCommitLight : verifyCommit;
+  }
+
   /** What the next block must agree with. */
   get state(): ChainState {
     return this.current;
   }
 
+  /** Whether a block that is built now would carry something. */
   hasWork(): boolean {
-    return this.components.supply.hasWork();
+    const { supply, evidence } = this.components;
+    return supply.hasWork() || evidence.hasWork(this.maxEvidenceBytes());
   }
 
   heightContext(): HeightContext {
@@ -130,7 +151,8 @@ export class Chain {
     const { address } = this.components;
     assert(address !== undefined, 'only a validator builds blocks');
     const { params } = this.current;
-    const txs = this.reap(round);
+    const evidence = this.components.evidence.reap(this.maxEvidenceBytes());
+    const txs = this.reap(round, encodeEvidenceList(evidence).length);
     const txHashes = txs.map(({ hash }) => hash);
     const block: Block = {
       header: {
@@ -146,20 +168,20 @@ export class Chain {
         consensusHash: hashConsensusParams(params),
         appHash: this.current.appHash,
         lastResultsHash: this.current.lastResultsHash,
-        evidenceHash: hashEvidenceList([]),
+        evidenceHash: hashEvidenceList(evidence),
         proposerAddress: address,
       },
       txs: txs.map(({ bytes }) => bytes),
-      evidence: [],
+      evidence,
       lastCommit,
     };
     return makeBody(block, txHashes);
   }
 
   /** What the budget allows; a transaction that is larger than that goes alone. */
-  private reap(round: number): DecodedTx[] {
+  private reap(round: number, evidenceBytes: number): DecodedTx[] {
     const { supply } = this.components;
-    const limit = this.maxDataBytes();
+    const limit = this.maxDataBytes() - evidenceBytes;
     const maxGas = BigInt(this.current.params.block.maxGas);
     const txs = supply.reap(this.budget.bytes(round, limit), maxGas);
     return txs.length > 0 || !supply.hasWork() ? txs : supply.reap(limit, maxGas).slice(0, 1);
@@ -170,10 +192,17 @@ export class Chain {
     const { verifier, logger } = this.components;
     const { state } = this;
     try {
-      await validateBlock(verifier, state, body, (index) => this.decoded(body)[index]?.gasWanted);
+      await validateBlock(
+        verifier,
+        state,
+        body,
+        (index) => this.decoded(body)[index]?.gasWanted,
+        this.evidenceRules(state),
+        this.verifyCommit,
+      );
       return true;
     } catch (error) {
-      if (!(error instanceof BizraError)) throw error;
+      if (!(error instanceof BizraError) || error instanceof MachineError) throw error;
       logger.warn('a proposed block is invalid', {
         height: body.block.header.height,
         code: error.code,
@@ -224,17 +253,21 @@ export class Chain {
     assert(header.height === this.current.height + 1, 'heights are applied in order');
     const executed = await this.executed(body);
     const { execution, staged } = executed;
-    const next = advance(this.current, {
-      height: header.height,
-      blockId: body.blockId,
-      time: header.time,
-      hadWork: body.block.txs.length > 0 || body.block.evidence.length > 0 || execution.validatorUpdates.length > 0,
-      validatorUpdates: execution.validatorUpdates,
-      consensusParams: execution.consensusParams,
-      appHash: staged.appHash,
-      resultsHash: hashResults(execution.txResults),
-    });
-    await this.write(body, commit, executed, next);
+    const next = advance(
+      this.current,
+      {
+        height: header.height,
+        blockId: body.blockId,
+        time: header.time,
+        hadWork: body.block.txs.length > 0 || body.block.evidence.length > 0 || execution.validatorUpdates.length > 0,
+        validatorUpdates: execution.validatorUpdates,
+        consensusParams: execution.consensusParams,
+        appHash: staged.appHash,
+        resultsHash: hashResults(execution.txResults),
+      },
+      this.components.brokenRule,
+    );
+    const stagedEvidence = await this.write(body, commit, executed, next);
     this.components.state.publish(staged);
     this.current = next;
     this.lastCommit = commit;
@@ -243,11 +276,17 @@ export class Chain {
       body.txHashes.map((hash, index) => ({ hash, code: execution.txResults[index]?.code ?? 0 })),
       this.decoded(body).flatMap((tx) => tx?.signers.map(({ key }) => key) ?? []),
     );
-    return { body, commit, execution, state: next };
+    const newEvidence = this.components.evidence.publish(stagedEvidence);
+    return { body, commit, execution, state: next, newEvidence };
   }
 
-  private async write(body: Body, commit: Commit, { staged, batch }: Executed, next: ChainState): Promise<void> {
-    const { blockStore, state, clock, metrics } = this.components;
+  private async write(
+    body: Body,
+    commit: Commit,
+    { staged, batch }: Executed,
+    next: ChainState,
+  ): Promise<StagedEvidence> {
+    const { blockStore, state, evidence, clock, metrics } = this.components;
     blockStore.putHeight(batch, {
       height: body.block.header.height,
       blockId: body.blockId,
@@ -260,9 +299,25 @@ export class Chain {
     });
     state.write(batch, staged);
     writeChainState(batch, next);
+    const stagedEvidence = await evidence.stage(batch, next, body.block.evidence);
     const startMs = clock.monotonicMs();
     await batch.write({ sync: true });
     metrics?.storage.batchWriteMilliseconds.observe(clock.monotonicMs() - startMs);
+    return stagedEvidence;
+  }
+
+  private evidenceRules(state: ChainState): EvidenceRules {
+    const { blockStore, evidence, clock } = this.components;
+    return {
+      history: chainHistory(state, blockStore),
+      committedAt: (hash) => evidence.committedAt(hash),
+      pause: workSlice(clock),
+    };
+  }
+
+  /** Evidence goes first: transactions get what it leaves. */
+  private maxEvidenceBytes(): number {
+    return Math.min(this.current.params.evidence.maxBytes, this.maxDataBytes());
   }
 
   private async executed(body: Body): Promise<Executed> {
@@ -297,7 +352,8 @@ export class Chain {
       txs,
       lastCommit,
       lastValidators: this.current.lastValidators,
-      evidence,
+      nextValidators: this.current.nextValidators,
+      misbehavior: misbehaviorOf(evidence),
     };
     const execution = await ledger.execute(request, {
       decoded: (index) => this.decoded(body)[index],
@@ -311,11 +367,12 @@ export class Chain {
   }
 
   /** The part of the height's batch that depends on its execution alone: written while precommits travel. */
-  private async beginBatch(body: Body, { txResults, blockEvents }: BlockExecution, pause: Pause): Promise<WriteBatch> {
+  private async beginBatch(body: Body, execution: BlockExecution, pause: Pause): Promise<WriteBatch> {
+    const { txResults, blockEvents, validatorUpdates } = execution;
     const { kv, blockStore, indexer } = this.components;
     const { height } = body.block.header;
     const batch = kv.batch();
-    await blockStore.putResults(batch, height, { txResults, blockEvents }, body.block.txs, pause);
+    await blockStore.putResults(batch, height, { txResults, blockEvents, validatorUpdates }, body.block.txs, pause);
     await indexer.index(batch, { height, txHashes: body.txHashes, txResults, blockEvents }, pause);
     return batch;
   }
@@ -333,12 +390,10 @@ export class Chain {
     return txs;
   }
 
-  /** Framed bytes of transactions that fit into a block whose last commit every validator signed. */
+  /** Framed bytes of transactions and evidence that fit into a block whose last commit every validator signed. */
   maxDataBytes(): number {
     const { params, validators, lastValidators } = this.current;
     const signers = Math.max(validators.size, lastValidators?.size ?? 0);
-    // -1 leaves only the limit that every block has.
-    const maxBytes = params.block.maxBytes < 0 ? MAX_BLOCK_BYTES : params.block.maxBytes;
-    return maxBytes - MAX_OVERHEAD_BYTES - MAX_COMMIT_OVERHEAD_BYTES - MAX_COMMIT_SIG_BYTES * signers;
+    return blockBytesMax(params) - MAX_OVERHEAD_BYTES - MAX_COMMIT_OVERHEAD_BYTES - MAX_COMMIT_SIG_BYTES * signers;
   }
 }

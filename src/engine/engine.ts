@@ -11,6 +11,7 @@ import { type BlockId, blockIdKey } from '#types/block-id.ts';
 import type { Commit } from '#types/commit.ts';
 import { PRECOMMIT } from '#types/vote.ts';
 import { assert, unreachable } from '#util/assert.ts';
+import type { BrokenRule } from '#util/broken-rule.ts';
 import { BizraError } from '#util/errors.ts';
 import type { Body } from './body.ts';
 import type { AppliedHeight, Chain } from './chain.ts';
@@ -41,8 +42,6 @@ const INPUTS_PER_TURN = 512;
  * and is sent again.
  */
 const PEER_INPUTS_MAX = 20_000;
-/** The log is started anew at a height boundary once it is this long, so replay stays short and the disk bounded. */
-const WAL_ROTATE_BYTES = 16 * 1024 * 1024;
 
 /** Effects that are carried out although the height is decided in the same turn. */
 const KEPT_AT_COMMIT: ReadonlySet<Effect['kind']> = new Set(['commit', 'publish', 'evidence', 'progress']);
@@ -53,12 +52,16 @@ export interface EngineComponents {
   readonly wal: Wal;
   /** Absent on a node that has no validator key in use. */
   readonly signer: FileSigner | undefined;
+  /** Nothing may be signed up to this height, asked before each signature. */
+  readonly mutedHeight?: () => number;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called once with what makes going on impossible: the process must end without signing anything more. */
   readonly onFatal: (error: unknown) => void;
   readonly onApplied: (applied: AppliedHeight) => void;
   readonly onEvidence: (effect: Extract<Effect, { kind: 'evidence' }>) => void;
+  /** For tests of the checkers only. */
+  readonly brokenRule?: BrokenRule | undefined;
   readonly metrics?: NodeMetrics | undefined;
 }
 
@@ -112,6 +115,8 @@ export class Engine {
       });
     }
     outlet.heightStarted(height);
+    // Evidence that was pending when the node ended.
+    if (chain.hasWork()) this.workAvailable();
     this.loop = this.resume(recovered)
       .then(() => this.run())
       .catch((error: unknown) => this.fail(error));
@@ -195,7 +200,9 @@ export class Engine {
     let taken = 0;
     while (taken < queue.length && taken < INPUTS_PER_TURN) {
       const input = { ...(queue[taken++] as Unstamped), now: clock.now() } as Input;
-      const record = encodeWalRecord(input, (block) => this.mustHaveBody(block).bytes);
+      const record = this.leavesOut(input)
+        ? undefined
+        : encodeWalRecord(input, (block) => this.mustHaveBody(block).bytes);
       if (record !== undefined) records.push(record);
       const produced = consensus.handle(input);
       this.pruneBodies(input);
@@ -211,6 +218,10 @@ export class Engine {
       await Promise.all(records.map((record) => wal.append(record)));
     }
     return dropSuperseded(effects);
+  }
+
+  private leavesOut({ kind }: Input): boolean {
+    return this.components.brokenRule === 'bodyNotKept' && (kind === 'block' || kind === 'blockBuilt');
   }
 
   /** One line an input, for operators who look for the cause of a slow height. */
@@ -261,11 +272,12 @@ export class Engine {
 
   private async sign(message: Extract<Effect, { kind: 'sign' }>['message']): Promise<void> {
     const { signer, chain, logger } = this.components;
+    const mutedHeight = Math.max(this.mutedHeight, this.components.mutedHeight?.() ?? 0);
     const { height, round } = message.kind === 'vote' ? message.vote : message.proposal;
     const type = message.kind === 'vote' ? message.vote.type : 'proposal';
-    if (signer === undefined || height <= this.mutedHeight)
-      return this.submit({ kind: 'signRefused', height, round, type });
+    if (signer === undefined || height <= mutedHeight) return this.submit({ kind: 'signRefused', height, round, type });
     if (this.walDirty) await this.syncWal();
+    if (this.stopping) return;
     try {
       const { chainId } = chain.state;
       const signed: SignedMessage =
@@ -352,7 +364,7 @@ export class Engine {
 
   private async rotateLog(): Promise<void> {
     const { wal } = this.components;
-    if (wal.damage === undefined && wal.size <= WAL_ROTATE_BYTES) return;
+    if (wal.damage === undefined && !wal.isLong) return;
     await wal.rotate();
     await this.logMute();
   }
@@ -399,10 +411,15 @@ export class Engine {
     return body;
   }
 
-  private fail(error: unknown): void {
-    if (this.stopping) return;
+  /** At once: what is under way ends, and nothing more is signed. `stop` is still to be called. */
+  halt(): void {
     this.stopping = true;
     this.timers.cancelAll();
+  }
+
+  private fail(error: unknown): void {
+    if (this.stopping) return;
+    this.halt();
     this.components.onFatal(error);
   }
 }

@@ -12,7 +12,9 @@ export type InvalidBlockCode =
   | 'wrong_last_commit'
   | 'wrong_proposer'
   | 'wrong_time'
-  | 'unexpected_evidence'
+  | 'too_much_evidence'
+  | 'repeated_evidence'
+  | 'invalid_evidence'
   | 'non_canonical_tx'
   | 'too_large'
   | 'too_much_gas';

@@ -9,7 +9,9 @@ import type {
   GetBlocks,
   GetTxs,
   PeerClaimMessage,
+  PendingAnswer,
   ProposalMessage,
+  RelayWishMessage,
   RoundStepMessage,
   StatusAnswer,
   TxsAnswer,
@@ -21,14 +23,18 @@ import type { GossipVerdict, PeerId, PeerInfo } from '#ports/transport.ts';
 import { decodeBlock } from '#types/block.ts';
 import { type BlockId, blockIdKey, equalBlockIds } from '#types/block-id.ts';
 import type { Commit } from '#types/commit.ts';
+import type { Evidence } from '#types/evidence.ts';
 import type { Proposal } from '#types/proposal.ts';
 import { PRECOMMIT, PREVOTE, type Vote } from '#types/vote.ts';
 import { BizraError } from '#util/errors.ts';
 import { BlockFetcher } from './block-fetcher.ts';
 import { type Body, makeBody } from './body.ts';
 import { BlockFilling, compactBlock, isCompactOf } from './compact-block.ts';
+import { EagerRelay } from './eager-relay.ts';
 import type { Engine, EngineOutlet } from './engine.ts';
+import type { EvidenceIntake } from './evidence-intake.ts';
 import type { OwnTransactions } from './own-transactions.ts';
+import { PendingFetcher } from './pending-fetcher.ts';
 import { relevantRounds } from './relevant-rounds.ts';
 import { type PeerProgress, VoteRelay } from './vote-relay.ts';
 import type { VoteVerifier } from './vote-verifier.ts';
@@ -40,6 +46,18 @@ const FILLING_GRACE_MS = 400;
 const MISSING_BODY_GRACE_MS = 20;
 /** Blocks in one answer to a peer that syncs, however small they are. */
 const MAX_BLOCKS_PER_ANSWER = 64;
+
+/** A peer that has not delivered a proposal's transactions after this long is not the only one to be asked. */
+const SLOW_FILLING_MS = 50;
+const FILLERS_MAX = 3;
+
+interface Filling {
+  readonly peers: Set<PeerId>;
+  sinceMs: number;
+}
+
+/** Votes of one validator that wait to be consumed: those of all rounds that matter, when a peer sends them at once. */
+const UNDERWAY_PER_VALIDATOR = 64;
 
 /** Decided blocks, as a peer may ask for them. */
 export interface BlockArchive {
@@ -61,6 +79,11 @@ export interface ExchangeComponents {
   readonly own: OwnTransactions;
   /** Raw bytes of a pending transaction. */
   readonly pendingTx: (hash: Uint8Array) => Uint8Array | undefined;
+  /** Raw bytes of pending transactions in the order of their admission. */
+  readonly pendingTxs: () => readonly Uint8Array[];
+  /** Looks at every vote before its signature is verified; a forged one costs its sender. */
+  readonly watchVote?: (vote: Vote) => 'ok' | 'forged';
+  readonly intake: EvidenceIntake;
   readonly admitTxs: (txs: readonly Uint8Array[]) => Promise<GossipVerdict>;
   /** A peer reported heights, or a height was applied: block sync looks whether it is behind. */
   readonly onHeights: () => void;
@@ -73,10 +96,15 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
   readonly peers: PeerProgress = new Map();
   private readonly parts: ExchangeComponents;
   private readonly relay: VoteRelay;
+  private readonly eager: EagerRelay;
   private readonly fetcher: BlockFetcher;
-  private readonly filling = new Set<string>();
+  private readonly pending: PendingFetcher;
+  /** Blocks that are being filled, and from whom. */
+  private readonly filling = new Map<string, Filling>();
   /** Votes that were verified and wait to be consumed: every peer sends them at the same moment. */
   private readonly underway = new Set<string>();
+  /** How many of those each validator signed: until they are consumed, nothing else shows that one signs too many. */
+  private readonly underwayOf = new Map<number, number>();
   /** Peer, round and type of the claims of this height. */
   private readonly claimsHeard = new Set<string>();
 
@@ -95,6 +123,17 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
         announceProgress: () => this.announce(),
       },
     });
+    this.eager = new EagerRelay({
+      consensus,
+      clock,
+      peers: this.peers,
+      outlet: {
+        sendVote: (peer, vote) => this.sendVotes(peer, [vote]),
+        sendProposal: (peer, proposal, body) => this.sendBlock(peer, proposal, body),
+        sendWish: (peer, wish) => void components.network.send(peer, { kind: 'relayWish', ...wish }),
+      },
+    });
+    this.pending = new PendingFetcher({ clock, fetch: (peer) => this.fetchPending(peer) });
     this.fetcher = new BlockFetcher({
       clock,
       fetchBody: (peer, height, blockId) => this.fetchBody(peer, height, blockId),
@@ -109,6 +148,8 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
   stop(): void {
     this.relay.stop();
     this.fetcher.stop();
+    this.pending.stop();
+    this.parts.intake.stop();
   }
 
   // What the engine sends.
@@ -129,16 +170,18 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
   }
 
   progress(): void {
-    this.underway.clear();
+    this.clearUnderway();
     this.relay.changed();
   }
 
   heightStarted(height: number): void {
     this.filling.clear();
-    this.underway.clear();
+    this.clearUnderway();
     this.claimsHeard.clear();
     this.fetcher.heightStarted(height);
+    this.eager.heightStarted();
     this.relay.heightStarted();
+    this.parts.intake.heightApplied();
     this.parts.onHeights();
   }
 
@@ -146,11 +189,15 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
 
   peerConnected(peer: PeerInfo): void {
     this.parts.network.send(peer.id, this.roundStepMessage());
+    this.pending.peerConnected(peer.id);
   }
 
   peerDisconnected(peer: PeerId): void {
     this.peers.delete(peer);
     this.relay.forget(peer);
+    this.eager.forget(peer);
+    this.parts.intake.forget(peer);
+    this.pending.peerGone(peer);
     this.parts.onPeerGone(peer);
   }
 
@@ -161,9 +208,11 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
       if (verdict === 'invalid') network.report(peer, 'bad_proposal_signature');
       // The proposal first: a body that nothing asks for yet is not kept.
       if (verdict !== 'valid' || !engine.submitFromPeer({ kind: 'proposal', proposal })) return;
+      this.eager.tookProposal(proposal, peer);
     } else {
       const known = consensus.proposalAt(proposal.height, proposal.round);
       if (known === undefined || !equalBlockIds(known.blockId, proposal.blockId)) return;
+      this.eager.repeatedProposal(proposal, peer);
     }
     if (block !== undefined) this.fill(peer, proposal, block);
   }
@@ -180,8 +229,13 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
       this.parts.network.report(peer, 'unexpected');
       return;
     }
+    this.relay.reported(peer, message);
     this.peers.set(peer, message);
     this.parts.onHeights();
+  }
+
+  relayWish(peer: PeerId, wish: RelayWishMessage): void {
+    this.eager.wished(peer, wish);
   }
 
   /** Unsigned, so each peer is heard once a round and type, and of rounds that can have votes only. */
@@ -196,9 +250,8 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
     return this.parts.admitTxs(txs);
   }
 
-  /** Evidence is detected and stored by each node for itself so far: nothing is taken from peers. */
-  evidence(): GossipVerdict {
-    return 'ignore';
+  evidence(peer: PeerId, evidence: readonly Evidence[]): Promise<GossipVerdict> {
+    return this.parts.intake.take(peer, evidence);
   }
 
   async getBlocks(_peer: PeerId, { from, count, maxBytes }: GetBlocks): Promise<BlocksAnswer> {
@@ -226,6 +279,10 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
     return { block: body?.bytes ?? (await this.decidedBytes(blockId, height)) };
   }
 
+  async getPending(): Promise<PendingAnswer> {
+    return { txs: this.parts.pendingTxs() };
+  }
+
   async getStatus(): Promise<StatusAnswer> {
     const { archive } = this.parts;
     return { headHeight: archive.head(), baseHeight: archive.base(), headBlockId: archive.headBlockId() };
@@ -233,33 +290,65 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
 
   /** False when the peer proved to be faulty: the rest of its message is not worth a look. */
   private vote(peer: PeerId, vote: Vote): boolean {
-    const { consensus, engine, verifier, network } = this.parts;
+    const { consensus, engine, verifier, network, watchVote } = this.parts;
+    if (watchVote?.(vote) === 'forged') {
+      network.report(peer, 'bad_vote_signature');
+      return false;
+    }
     const key = `${vote.height}/${vote.round}/${vote.type}/${vote.validatorIndex}/${blockIdKey(vote.blockId)}`;
-    if (this.underway.has(key) || !consensus.wantsVote(vote)) return true;
+    if (this.underway.has(key) || !consensus.wantsVote(vote)) {
+      this.eager.repeatedVote(vote, peer);
+      return true;
+    }
+    const signed = this.underwayOf.get(vote.validatorIndex) ?? 0;
+    if (signed >= UNDERWAY_PER_VALIDATOR) return true;
     const verdict = verifier.vote(vote);
-    if (verdict === 'valid' && engine.submitFromPeer({ kind: 'vote', vote })) this.underway.add(key);
+    if (verdict === 'valid' && engine.submitFromPeer({ kind: 'vote', vote })) {
+      this.underway.add(key);
+      this.underwayOf.set(vote.validatorIndex, signed + 1);
+      this.relay.took(vote);
+      this.eager.tookVote(vote, peer);
+    }
     if (verdict !== 'invalid') return true;
     // Of a height whose validators I know, only its author or somebody who does not verify sends this.
     network.report(peer, 'bad_vote_signature');
     return false;
   }
 
+  private clearUnderway(): void {
+    this.underway.clear();
+    this.underwayOf.clear();
+  }
+
   private fill(peer: PeerId, proposal: Proposal, compact: CompactBlock): void {
     const { engine, network } = this.parts;
     const key = blockIdKey(proposal.blockId);
-    if (engine.body(proposal.blockId) !== undefined || this.filling.has(key)) return;
+    const filling = this.filling.get(key) ?? { peers: new Set(), sinceMs: Number.NEGATIVE_INFINITY };
+    if (engine.body(proposal.blockId) !== undefined || !this.mayFill(filling, peer)) return;
     if (!isCompactOf(compact, proposal)) {
       network.report(peer, 'invalid_block');
       return;
     }
-    this.filling.add(key);
+    filling.peers.add(peer);
+    filling.sinceMs = this.parts.clock.monotonicMs();
+    this.filling.set(key, filling);
     this.fillFrom(peer, proposal, compact)
       .catch((error: unknown) => {
         if (!(error instanceof BizraError)) throw error;
         // The peer went away or answered badly (and was punished for it): the fetcher asks others for the whole.
       })
       .catch(() => network.report(peer, 'own_failure'))
-      .finally(() => this.filling.delete(key));
+      .finally(() => {
+        filling.peers.delete(peer);
+        if (filling.peers.size === 0 && this.filling.get(key) === filling) this.filling.delete(key);
+      });
+  }
+
+  /** From another peer as well when the last takes long: whoever passes a proposal on first may keep its transactions back. */
+  private mayFill({ peers, sinceMs }: Filling, peer: PeerId): boolean {
+    if (peers.size === 0) return true;
+    const isSlow = this.parts.clock.monotonicMs() - sinceMs >= SLOW_FILLING_MS;
+    return isSlow && peers.size < FILLERS_MAX && !peers.has(peer);
   }
 
   private async fillFrom(peer: PeerId, { blockId, height }: Proposal, compact: CompactBlock): Promise<void> {
@@ -279,6 +368,8 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
     }
     this.fetcher.arrived(blockId);
     engine.submitBody(body);
+    // Its compact form was compared with the proposal, so it can go on as it came.
+    this.eager.blockReady(body);
   }
 
   private async fetchBody(peer: PeerId, height: number, blockId: BlockId): Promise<boolean> {
@@ -296,6 +387,17 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
     } catch (error) {
       if (!(error instanceof BizraError)) throw error;
       return false;
+    }
+  }
+
+  private async fetchPending(peer: PeerId): Promise<void> {
+    const { network, admitTxs } = this.parts;
+    try {
+      const { txs } = await network.request(peer, { kind: 'getPending' }, FETCH_TIMEOUT_MS);
+      if (txs.length > 0) await admitTxs(txs);
+    } catch (error) {
+      // The peer went away, or answered badly and was punished for it. What else fails in here is a fault of this node.
+      if (!(error instanceof BizraError)) network.report(peer, 'own_failure');
     }
   }
 
@@ -326,17 +428,27 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
       this.parts.network.send(peer, { kind: 'votes', votes: votes.slice(from, from + MAX_VOTES_PER_MESSAGE) });
   }
 
+  /**
+   * With its block only when that is valid: a proposer can give one by id whose hashes are not its contents', and who
+   * passes that on in the compact form is taken for its author.
+   */
   private sendProposal(peer: PeerId, round: number): void {
-    const { consensus, engine, network, own } = this.parts;
+    const { consensus, engine } = this.parts;
     const proposal = consensus.proposal(round);
     if (proposal === undefined) return;
-    const body = engine.body(proposal.blockId);
+    const isValid = consensus.hasValidBlock(proposal.blockId);
+    this.sendBlock(peer, proposal, isValid ? engine.body(proposal.blockId) : undefined);
+  }
+
+  private sendBlock(peer: PeerId, proposal: Proposal, body: Body | undefined): void {
+    const { network, own } = this.parts;
     const block = body === undefined ? undefined : compactBlock(body, (hash) => own.mayBeUnknown(hash));
     network.send(peer, { kind: 'proposal', proposal, block });
   }
 
   private announce(): void {
     this.parts.network.broadcast(this.roundStepMessage());
+    this.eager.tellWishes();
   }
 
   private roundStepMessage(): RoundStepMessage {

@@ -4,7 +4,7 @@ import type { HeightContext, TimeoutStep } from '#consensus/input.ts';
 import { blockIdKey } from '#types/block-id.ts';
 import type { VoteType } from '#types/vote.ts';
 import { type Body, makeBody } from './body.ts';
-import { decodeWalRecord, type LoggedInput } from './wal-record.ts';
+import { decodeWalRecord, type LoggedInput, startsHeightOrMutes } from './wal-record.ts';
 
 /** Steps of the signer's record, in the order in which a round signs (wire-formats 3.6). */
 const SIGNER_STEP = { proposal: 1, prevote: 2, precommit: 3 } as const;
@@ -49,7 +49,9 @@ export function recoverHeight(
   lastSigned: LastSigned | undefined,
 ): RecoveredHeight {
   const { inputs, mutedHeight } = readLog(records, context.height);
-  const signedHeight = lastSigned?.height ?? 0;
+  // A record without a step tells where the key may sign next, not what it signed: the key itself keeps to it.
+  const signed = lastSigned?.step === 0 ? undefined : lastSigned;
+  const signedHeight = signed?.height ?? 0;
   if (inputs === undefined) {
     const muted = Math.max(mutedHeight, signedHeight);
     return { started: false, bodies: [], effects: [], lostSignatures: [], mutedHeight: muted };
@@ -66,13 +68,13 @@ export function recoverHeight(
     );
     for (const effect of effects) open.add(effect);
   }
-  const lostSignatures = lastSigned === undefined ? [] : open.takeSignaturesBefore(lastSigned);
+  const lostSignatures = signed === undefined ? [] : open.takeSignaturesBefore(signed);
   return {
     started: true,
     bodies,
     effects: open.list(),
     lostSignatures,
-    mutedHeight: lastSigned === undefined || open.asked(lastSigned) ? mutedHeight : Math.max(mutedHeight, signedHeight),
+    mutedHeight: signed === undefined || open.asked(signed) ? mutedHeight : Math.max(mutedHeight, signedHeight),
   };
 }
 
@@ -80,7 +82,10 @@ export function recoverHeight(
 function readLog(records: readonly Uint8Array[], height: number) {
   let mutedHeight = 0;
   let inputs: LoggedInput[] | undefined;
-  for (const record of records.map(decodeWalRecord)) {
+  for (const bytes of records) {
+    // What belongs to earlier heights is passed over unread: the log may hold many of them.
+    if (inputs === undefined && !startsHeightOrMutes(bytes)) continue;
+    const record = decodeWalRecord(bytes);
     if (record.kind === 'muted') mutedHeight = Math.max(mutedHeight, record.height);
     else if (record.kind === 'newHeight') inputs = record.height === height ? [record] : undefined;
     else inputs?.push(record);

@@ -5,9 +5,10 @@ import type { Clock, Timer } from '#ports/clock.ts';
 import type { PeerId } from '#ports/transport.ts';
 import { type BlockId, blockIdKey, equalBlockIds } from '#types/block-id.ts';
 import { PRECOMMIT, PREVOTE, type Vote, type VoteType } from '#types/vote.ts';
-import { relevantRounds } from './relevant-rounds.ts';
+import { PeerLag } from './peer-lag.ts';
+import { relevantRounds, repeatedMajorities } from './relevant-rounds.ts';
 
-/** A vote this young may still be on its way to the peer from its author: sending it would be the second copy. */
+/** A vote this young may still be on its way to the peer from its author: sending it would be the second copy. At least. */
 const GRACE_MS = 25;
 /** A proposal is large, so the author gets longer. */
 const PROPOSAL_GRACE_MS = 100;
@@ -23,14 +24,15 @@ const RESEND_MAX_MS = 2_000;
 const SWEEP_MS = 50;
 /** Resends to one peer in one sweep: a budget against peers that claim to lack everything. */
 const RESENDS_PER_SWEEP = 128;
-/** The newest majorities are what a peer that is stuck can use. */
-const CLAIMS_PER_SWEEP = 4;
 /**
  * Progress is told on change, but no more often than this, and at least once a second. Peers use it to find gaps, which
  * they do not answer sooner than GRACE_MS anyway; told with every vote it was most of what a quick height cost.
  */
 const ANNOUNCE_MIN_MS = 40;
 const ANNOUNCE_MAX_MS = 1_000;
+/** With many peers less often: every report goes to all, and some 250 a second from all of them are enough. */
+const ANNOUNCE_MIN_PER_PEER_MS = 4;
+const ANNOUNCE_MIN_CAP_MS = 400;
 
 /** What each peer said of itself, last: the only thing that it is believed to have. Forgotten with its connection. */
 export type PeerProgress = Map<PeerId, RoundStepMessage>;
@@ -61,6 +63,7 @@ export class VoteRelay {
   /** When each vote or proposal of this height was first seen here. */
   private seenMs = new Map<string, number>();
   private resends = new Map<PeerId, Map<string, Resend>>();
+  private readonly lags = new Map<PeerId, PeerLag>();
   private sweepTimer: Timer | undefined;
   private announceTimer: Timer | undefined;
   private announcedMs = Number.NEGATIVE_INFINITY;
@@ -92,12 +95,34 @@ export class VoteRelay {
 
   forget(peer: PeerId): void {
     this.resends.delete(peer);
+    this.lags.delete(peer);
+  }
+
+  /** A vote came in, or was made here. */
+  took(vote: Vote): void {
+    const key = voteKey(vote);
+    if (!this.seenMs.has(key)) this.seenMs.set(key, this.clock.monotonicMs());
+  }
+
+  /** A peer's report is about to replace the one before: what is new in it shows how late the peer is. */
+  reported(peer: PeerId, { height, votes }: RoundStepMessage): void {
+    const before = this.peers.get(peer);
+    if (height !== this.consensus.height || before?.height !== height) return;
+    const nowMs = this.clock.monotonicMs();
+    for (const { round, type, bitmap } of votes) {
+      const held = before.votes.find((entry) => entry.round === round && entry.type === type)?.bitmap;
+      for (const validatorIndex of addedBits(bitmap, held)) {
+        const seenMs = this.seenMs.get(voteKey({ height, round, type, validatorIndex }));
+        if (seenMs !== undefined) this.lagOf(peer).note(nowMs - seenMs);
+      }
+    }
   }
 
   /** Height, round, step or votes changed: peers hear of it soon. */
   changed(): void {
     const sinceMs = this.clock.monotonicMs() - this.announcedMs;
-    this.announceLater(Math.max(0, ANNOUNCE_MIN_MS - sinceMs));
+    const ofPeersMs = Math.min(ANNOUNCE_MIN_PER_PEER_MS * this.peers.size, ANNOUNCE_MIN_CAP_MS);
+    this.announceLater(Math.max(0, ANNOUNCE_MIN_MS - sinceMs, ofPeersMs - sinceMs));
   }
 
   private announceLater(delayMs: number): void {
@@ -127,19 +152,20 @@ export class VoteRelay {
     for (const { vote, held } of this.gaps(progress)) {
       if (votes.length >= RESENDS_PER_SWEEP) break;
       if (held !== undefined && hasBit(held, vote.validatorIndex)) continue;
-      const key = `${vote.height}/${vote.round}/${vote.type}/${vote.validatorIndex}`;
-      if (this.isDue(peer, key, GRACE_MS, nowMs)) votes.push(vote);
+      if (this.isDue(peer, voteKey(vote), GRACE_MS, nowMs)) votes.push(vote);
     }
     if (votes.length > 0) this.outlet.sendVotes(peer, votes);
     this.repairProposal(peer, progress, nowMs);
-    this.repairMajorities(peer, nowMs);
+    this.repairMajorities(peer, progress, nowMs);
   }
 
-  private repairMajorities(peer: PeerId, nowMs: number): void {
-    for (const majority of this.consensus.majorities.slice(-CLAIMS_PER_SWEEP)) {
+  /** Hidden locks: what +2/3 agreed on in older rounds is repeated, or a proposal that rests on it finds no votes. */
+  private repairMajorities(peer: PeerId, progress: RoundStepMessage, nowMs: number): void {
+    for (const majority of repeatedMajorities(this.consensus, progress)) {
       const { round, type, blockId } = majority;
       const key = `claim/${round}/${type}/${blockIdKey(blockId)}`;
-      if (!this.isDue(peer, key, CLAIM_GRACE_MS, nowMs)) continue;
+      const graceMs = majority.isAwaited ? GRACE_MS : CLAIM_GRACE_MS;
+      if (!this.isDue(peer, key, graceMs, nowMs)) continue;
       this.outlet.sendClaim(peer, majority);
       this.outlet.sendVotes(peer, this.consensus.votesFor(round, type, blockId));
     }
@@ -173,13 +199,20 @@ export class VoteRelay {
     if (this.isDue(peer, key, PROPOSAL_GRACE_MS, nowMs)) this.outlet.sendProposal(peer, round);
   }
 
+  private lagOf(peer: PeerId): PeerLag {
+    const lag = this.lags.get(peer) ?? new PeerLag();
+    this.lags.set(peer, lag);
+    return lag;
+  }
+
   private isDue(peer: PeerId, key: string, graceMs: number, nowMs: number): boolean {
     let seen = this.seenMs.get(key);
     if (seen === undefined) {
       seen = nowMs;
       this.seenMs.set(key, seen);
     }
-    if (nowMs - seen < graceMs) return false;
+    const lagMs = this.lags.get(peer)?.graceMs ?? 0;
+    if (nowMs - seen < Math.max(graceMs, lagMs)) return false;
     let ofPeer = this.resends.get(peer);
     if (ofPeer === undefined) {
       ofPeer = new Map();
@@ -187,12 +220,25 @@ export class VoteRelay {
     }
     const resend = ofPeer.get(key);
     if (resend === undefined) {
-      ofPeer.set(key, { nextMs: nowMs + RESEND_MIN_MS, delayMs: RESEND_MIN_MS });
+      const delayMs = Math.max(RESEND_MIN_MS, lagMs);
+      ofPeer.set(key, { nextMs: nowMs + delayMs, delayMs });
       return true;
     }
     if (resend.nextMs > nowMs) return false;
     resend.delayMs = Math.min(resend.delayMs * 2, RESEND_MAX_MS);
     resend.nextMs = nowMs + resend.delayMs;
     return true;
+  }
+}
+
+function voteKey({ height, round, type, validatorIndex }: Pick<Vote, 'height' | 'round' | 'type' | 'validatorIndex'>) {
+  return `${height}/${round}/${type}/${validatorIndex}`;
+}
+
+/** Bits of `after` that `before` lacks. */
+function* addedBits(after: Uint8Array, before: Uint8Array | undefined): Generator<number> {
+  for (const [at, byte] of after.entries()) {
+    const added = byte & ~(before?.[at] ?? 0);
+    for (let bit = 0; added >> bit > 0; bit++) if (((added >> bit) & 1) === 1) yield 8 * at + bit;
   }
 }

@@ -1,5 +1,5 @@
 import type { Consensus } from '#consensus/consensus.ts';
-import type { InlineVerifier } from '#crypto/verifier.ts';
+import type { SyncVerifier } from '#crypto/verifier.ts';
 import { type Proposal, proposalSignBytes } from '#types/proposal.ts';
 import { type Vote, voteSignBytes } from '#types/vote.ts';
 import { equalBytes } from '#util/bytes.ts';
@@ -10,10 +10,10 @@ export type Verdict = 'valid' | 'invalid' | 'unknown';
 /** Checks the signatures of votes and proposals before they become inputs. A vote costs 36 us, so duplicates come first. */
 export class VoteVerifier {
   private readonly consensus: Consensus;
-  private readonly verifier: InlineVerifier;
+  private readonly verifier: SyncVerifier;
   private readonly chainId: string;
 
-  constructor(components: { consensus: Consensus; verifier: InlineVerifier; chainId: string }) {
+  constructor(components: { consensus: Consensus; verifier: SyncVerifier; chainId: string }) {
     this.consensus = components.consensus;
     this.verifier = components.verifier;
     this.chainId = components.chainId;

@@ -26,8 +26,14 @@ const KIND = {
   muted: 13,
 } as const;
 
+/** As the first byte of a record: every kind is a varint of one byte. */
+const KINDS: ReadonlySet<number | undefined> = new Set(Object.values(KIND));
+
 const TIMEOUT_STEPS: readonly TimeoutStep[] = ['newHeight', 'propose', 'prevoteWait', 'precommitWait'];
 const PROPOSAL_TYPE = 0;
+/** Of a varint up to 2^53 - 1; and of a record's kind and time. */
+const NUMBER_BYTES_MAX = 8;
+const FIXED_BYTES_MAX = 24;
 
 /** An input as it comes back from the log: `newHeight` still lacks its context. */
 export type LoggedInput =
@@ -87,7 +93,10 @@ export function encodeMuteRecord(height: number): Uint8Array {
 }
 
 function record(kind: number, now: bigint, ...fields: readonly (number | Uint8Array)[]): Uint8Array {
-  const writer = new ByteWriter();
+  let capacity = FIXED_BYTES_MAX;
+  for (const field of fields)
+    capacity += typeof field === 'number' ? NUMBER_BYTES_MAX : NUMBER_BYTES_MAX + field.length;
+  const writer = new ByteWriter(capacity);
   writer.varint(kind);
   writer.bigVarint(now);
   for (const field of fields) {
@@ -97,15 +106,29 @@ function record(kind: number, now: bigint, ...fields: readonly (number | Uint8Ar
   return writer.finish();
 }
 
+/** True for the records that matter whatever the height is. Throws as `decodeWalRecord` on a kind that there is not. */
+export function startsHeightOrMutes(bytes: Uint8Array): boolean {
+  if (!KINDS.has(bytes[0])) throw unreadable(new RangeError(`unknown kind ${bytes[0]}`));
+  return bytes[0] === KIND.newHeight || bytes[0] === KIND.muted;
+}
+
+/** True for records that hold a vote or a proposal of this node: cheaper than decoding, since blocks are large. */
+export function isSignatureRecord(bytes: Uint8Array): boolean {
+  const [kind] = bytes;
+  return kind === KIND.vote || kind === KIND.signedVote || kind === KIND.signedProposal;
+}
+
 /** Throws a BizraError `damaged_wal` on bytes that were not written here. */
 export function decodeWalRecord(bytes: Uint8Array): LoggedInput | MuteRecord {
   try {
     return decode(new ByteReader(bytes));
   } catch (error) {
-    throw new BizraError('damaged_wal', `a record of the consensus log cannot be read: ${String(error)}`, {
-      cause: error,
-    });
+    throw unreadable(error);
   }
+}
+
+function unreadable(cause: unknown): BizraError<'damaged_wal'> {
+  return new BizraError('damaged_wal', `a record of the consensus log cannot be read: ${String(cause)}`, { cause });
 }
 
 function decode(reader: ByteReader): LoggedInput | MuteRecord {

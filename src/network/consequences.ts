@@ -1,5 +1,5 @@
 import type { PeerId, Transport } from '#ports/transport.ts';
-import { BizraError } from '#util/errors.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
 import { NetworkError } from './errors.ts';
 
 /**
@@ -19,7 +19,8 @@ export type Offence =
   | 'wrong_answer'
   | 'no_answer'
   | 'flood'
-  | 'own_failure';
+  | 'own_failure'
+  | 'machine_fault';
 
 /** Points are taken from a score of 100 that regains 6 a minute; at zero the peer is banned for ten minutes. */
 type Consequence = { readonly points: number } | { readonly banMs: number } | 'none';
@@ -50,10 +51,13 @@ export const CONSEQUENCES: Readonly<Record<Offence, Consequence>> = {
   flood: { points: 10 },
   // Our handler threw: the bytes are suspicious, the fault is ours.
   own_failure: { points: 5 },
+  // A failing disk or a damaged record: no peer has to do with it.
+  machine_fault: 'none',
 };
 
 /** Which offence an exception from decoding or handling a peer's bytes shows. */
 export function offenceOf(error: unknown): Offence {
+  if (error instanceof MachineError) return 'machine_fault';
   if (error instanceof NetworkError) {
     switch (error.code) {
       case 'too_large':
@@ -72,6 +76,11 @@ export function offenceOf(error: unknown): Offence {
   }
   // The decoders of types/ throw BizraErrors of their own codes.
   return error instanceof BizraError ? 'malformed' : 'own_failure';
+}
+
+/** Which offence an exception from our own handling of a peer's well-formed message shows. */
+export function failureOf(error: unknown): Offence {
+  return error instanceof MachineError ? 'machine_fault' : 'own_failure';
 }
 
 export function punish(transport: Transport, peer: PeerId, offence: Offence): void {

@@ -1,3 +1,5 @@
+import { MIN_TX_BYTES } from '#types/limits.ts';
+
 /** Sizes that depend on the chain's parameters or on settings. */
 export interface MessageLimits {
   readonly maxBlockBytes: number;
@@ -9,8 +11,6 @@ export const DEFAULT_MAX_BLOCK_BYTES = 22_020_096;
 /** CometBFT's default for mempool.max_tx_bytes. */
 export const DEFAULT_MAX_TX_BYTES = 1_048_576;
 
-/** A signed transaction has at least a signature; bounds the number of entries in a block's transaction lists. */
-export const MIN_TX_BYTES = 64;
 /** Index and length of a transaction that travels in full. */
 export const FULL_TX_OVERHEAD_BYTES = 8;
 /** Header, evidence framing, and a commit of 10,000 validators (1.3 MB). */

@@ -4,12 +4,12 @@ import { type BlockId, NIL_BLOCK_ID } from '#types/block-id.ts';
 import { decodeCommit, encodeCommit } from '#types/commit.ts';
 import { decodeEvidence, type Evidence, encodeEvidence } from '#types/evidence.ts';
 import { decodeHeader, encodeHeader } from '#types/header.ts';
-import { MAX_PARTS, MAX_VALIDATORS } from '#types/limits.ts';
+import { MAX_PARTS, MAX_VALIDATORS, MIN_TX_BYTES } from '#types/limits.ts';
 import { decodeProposal, encodeProposal, MAX_PROPOSAL_BYTES } from '#types/proposal.ts';
 import { decodeVote, encodeVote, MAX_VOTE_BYTES, PRECOMMIT, PREVOTE, type VoteType } from '#types/vote.ts';
 import { ByteReader, ByteWriter } from './codec.ts';
 import { malformed, NetworkError, tooLarge } from './errors.ts';
-import { FULL_TX_OVERHEAD_BYTES, type MessageLimits, MIN_TX_BYTES, maxMessageBytes } from './limits.ts';
+import { FULL_TX_OVERHEAD_BYTES, type MessageLimits, maxMessageBytes } from './limits.ts';
 import type { CompactBlock, Message, MessageKind, MessageOf, VoteBitmap } from './messages.ts';
 
 const HASH_BYTES = 32;
@@ -107,6 +107,15 @@ const CODECS: { readonly [Kind in MessageKind]: Codec<MessageOf<Kind>> } = {
       type: readVoteType(reader),
       blockId: readBlockId(reader),
     }),
+  },
+  relayWish: {
+    tag: 5,
+    maxBytes: () => 16 + MAX_BITMAP_BYTES,
+    encode: (writer, { height, validators }) => {
+      writer.u64(height);
+      writer.bytes(validators);
+    },
+    decode: (reader) => ({ kind: 'relayWish', height: reader.u64(), validators: reader.bytes(MAX_BITMAP_BYTES) }),
   },
 };
 

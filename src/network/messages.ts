@@ -65,8 +65,15 @@ export interface PeerClaimMessage {
   readonly blockId: BlockId;
 }
 
+/** The receiver is to pass on at once what these validators sign: bit i is validator i of the height. */
+export interface RelayWishMessage {
+  readonly kind: 'relayWish';
+  readonly height: number;
+  readonly validators: Uint8Array;
+}
+
 /** Messages that need no answer. */
-export type Message = ProposalMessage | VotesMessage | RoundStepMessage | PeerClaimMessage;
+export type Message = ProposalMessage | VotesMessage | RoundStepMessage | PeerClaimMessage | RelayWishMessage;
 export type MessageKind = Message['kind'];
 export type MessageOf<Kind extends MessageKind> = Extract<Message, { readonly kind: Kind }>;
 
@@ -76,6 +83,7 @@ export const STREAM_OF: Readonly<Record<MessageKind, StreamClass>> = {
   votes: 'consensus',
   roundStep: 'consensus',
   peerClaim: 'consensus',
+  relayWish: 'consensus',
 };
 
 /** Blocks from a height on, in order, as many as are there and fit. */
@@ -126,14 +134,27 @@ export interface StatusAnswer {
   readonly headBlockId: BlockId;
 }
 
+/**
+ * Transactions that wait for a block, oldest first: gossip carries each once, to those who are there, and the asker
+ * was not.
+ */
+export interface GetPending {
+  readonly kind: 'getPending';
+}
+
+export interface PendingAnswer {
+  readonly txs: readonly Uint8Array[];
+}
+
 /** Each request with its answer. A new one is added here, in the codec table, and in the handlers' owner. */
 export interface Answers {
   readonly getBlocks: BlocksAnswer;
   readonly getTxs: TxsAnswer;
   readonly getBlockById: BlockAnswer;
   readonly getStatus: StatusAnswer;
+  readonly getPending: PendingAnswer;
 }
 
-export type Request = GetBlocks | GetTxs | GetBlockById | GetStatus;
+export type Request = GetBlocks | GetTxs | GetBlockById | GetStatus | GetPending;
 export type RequestKind = Request['kind'];
 export type RequestOf<Kind extends RequestKind> = Extract<Request, { readonly kind: Kind }>;

@@ -2,7 +2,8 @@ import type { Clock } from '#ports/clock.ts';
 import type { Random } from '#ports/random.ts';
 import type { GossipVerdict, PeerId, PeerInfo, StreamClass, Topic, Transport } from '#ports/transport.ts';
 import type { Evidence } from '#types/evidence.ts';
-import { type Offence, offenceOf, punish } from './consequences.ts';
+import { MachineError } from '#util/errors.ts';
+import { failureOf, type Offence, offenceOf, punish } from './consequences.ts';
 import { NetworkError } from './errors.ts';
 import { decodeEvidenceGossip, decodeTxBatch, encodeEvidenceGossip } from './gossip-codec.ts';
 import type { MessageLimits } from './limits.ts';
@@ -154,7 +155,7 @@ export class Network {
     try {
       handle?.call(this.handlers, peer, message);
     } catch (error) {
-      this.blame(peer, 'own_failure', error);
+      this.blame(peer, failureOf(error), error);
     }
   }
 
@@ -172,7 +173,13 @@ export class Network {
   private async answer<Kind extends RequestKind>(peer: PeerId, kind: Kind, request: Request): Promise<Uint8Array> {
     const handle = this.handlers?.[kind] as ((peer: PeerId, request: Request) => Promise<Answers[Kind]>) | undefined;
     if (handle === undefined) throw new NetworkError('unexpected', 'not ready');
-    return encodeAnswer(kind, await handle.call(this.handlers, peer, request));
+    try {
+      return encodeAnswer(kind, await handle.call(this.handlers, peer, request));
+    } catch (error) {
+      // The peer asks somebody else; a damaged record must show here all the same.
+      if (error instanceof MachineError) this.observe('machine_fault', peer, error);
+      throw error;
+    }
   }
 
   private async onGossip(topic: Topic, bytes: Uint8Array, from: PeerId): Promise<GossipVerdict> {
@@ -194,7 +201,7 @@ export class Network {
     try {
       return await deliver();
     } catch (error) {
-      this.blame(from, 'own_failure', error);
+      this.blame(from, failureOf(error), error);
       return 'ignore';
     }
   }

@@ -1,4 +1,5 @@
 import { decodeCommit, encodeCommit } from '#types/commit.ts';
+import { PART_BYTES } from '#types/limits.ts';
 import { ByteReader, ByteWriter } from './codec.ts';
 import { malformed, NetworkError, tooLarge } from './errors.ts';
 import type { MessageLimits } from './limits.ts';
@@ -9,6 +10,10 @@ import type { Answers, Request, RequestKind, RequestOf } from './messages.ts';
 export const MAX_BLOCKS_PER_ANSWER = 512;
 /** Transactions in one request. */
 export const MAX_TXS_PER_REQUEST = 65_536;
+/** Pending transactions in one answer: some blocks' worth. Whoever was away is not to be flooded with a full mempool. */
+export const MAX_PENDING_TXS = 1_024;
+export const MAX_PENDING_BYTES = 256 * 1_024;
+const LENGTH_BYTES = 4;
 /** A request is small; the largest asks for many transactions. */
 const MAX_REQUEST_BYTES = 128 + 4 * MAX_TXS_PER_REQUEST;
 
@@ -82,7 +87,11 @@ const CODECS: { readonly [Kind in RequestKind]: RequestCodec<Kind> } = {
     },
     decodeRequest: (reader) => ({ kind: 'getBlockById', blockId: readBlockId(reader), height: reader.u64() }),
     encodeAnswer: (writer, { block }) => writer.optional(block, (bytes) => writer.bytes(bytes)),
-    decodeAnswer: (reader, limits) => ({ block: reader.optional(() => reader.bytes(limits.maxBlockBytes)) }),
+    // All bytes that its parts can hold: whoever has a block of that id may serve it, although it is too large to be valid.
+    decodeAnswer: (reader, limits, { blockId }) => {
+      const max = Math.max(limits.maxBlockBytes, blockId.partSetHeader.total * PART_BYTES);
+      return { block: reader.optional(() => reader.bytes(max)) };
+    },
   },
   getStatus: {
     tag: 4,
@@ -99,7 +108,30 @@ const CODECS: { readonly [Kind in RequestKind]: RequestCodec<Kind> } = {
       headBlockId: readBlockId(reader),
     }),
   },
+  getPending: {
+    tag: 5,
+    encodeRequest: () => undefined,
+    decodeRequest: () => ({ kind: 'getPending' }),
+    encodeAnswer: (writer, { txs }) => writer.list(withinBytes(txs), (tx) => writer.bytes(tx)),
+    decodeAnswer: (reader, { maxTxBytes }) => {
+      const most = Math.max(MAX_PENDING_BYTES, maxTxBytes) + LENGTH_BYTES * (MAX_PENDING_TXS + 1);
+      if (reader.remaining > most) throw tooLarge(`an answer with ${reader.remaining} bytes of transactions`);
+      return { txs: reader.list(MAX_PENDING_TXS, LENGTH_BYTES + 1, () => readTx(reader, maxTxBytes)) };
+    },
+  },
 };
+
+/** The first ones that fit into an answer; at least one, if there is any. */
+function withinBytes(txs: readonly Uint8Array[]): readonly Uint8Array[] {
+  let bytes = 0;
+  let count = 0;
+  for (const tx of txs) {
+    bytes += tx.length;
+    if (count > 0 && (bytes > MAX_PENDING_BYTES || count === MAX_PENDING_TXS)) break;
+    count++;
+  }
+  return txs.slice(0, count);
+}
 
 const KIND_OF_TAG: ReadonlyMap<number, RequestKind> = new Map(
   (Object.keys(CODECS) as RequestKind[]).map((kind) => [CODECS[kind].tag, kind]),

@@ -7,9 +7,8 @@ import type { KeyValue } from '#ports/key-value.ts';
 import { State, type StateOptions } from '#state/state.ts';
 import type { BlockStore } from '#storage/block-store.ts';
 import type { Genesis } from '#types/genesis.ts';
-import { assert } from '#util/assert.ts';
 import { equalBytes, toHex } from '#util/bytes.ts';
-import { BizraError } from '#util/errors.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
 
 /** What a database holds that belongs to a chain. */
 export interface OpenedChain {
@@ -46,9 +45,9 @@ export async function openChain(kv: KeyValue, genesis: Genesis, options: StateOp
     );
   }
   const state = await State.open(kv, options);
-  assert(state.height === chainState.height, 'state and chain are written in one batch');
-  if (!equalBytes(state.appHash, chainState.appHash)) {
-    throw new BizraError('damaged', 'the state root differs from the chain record: restore a backup or sync again');
+  // Both are written in one batch.
+  if (state.height !== chainState.height || !equalBytes(state.appHash, chainState.appHash)) {
+    throw new MachineError('damaged', 'the state differs from the chain record: restore a backup or sync again');
   }
   return { state, chainState };
 }

@@ -1,6 +1,7 @@
 import type { CheckResult } from '#app/contract.ts';
 import { Refusal } from '#app/errors.ts';
 import type { TxLookup } from '#app/query/queries.ts';
+import { evidenceHash } from '#evidence/evidence.ts';
 import type {
   AppInfo,
   BlockMeta,
@@ -95,8 +96,8 @@ export class NodeRpcApi implements NodeApi {
     const results = this.node.blockStore.results(height);
     const meta = this.node.blockStore.meta(height);
     if (results === undefined || meta === undefined) return undefined;
-    // The ledger has no way yet to change validators or parameters after genesis.
-    return { height, ...results, validatorUpdates: [], consensusParams: undefined, appHash: meta.appHash };
+    // The ledger has no way yet to change parameters after genesis.
+    return { height, ...results, consensusParams: undefined, appHash: meta.appHash };
   }
 
   async validators(height: number): Promise<ValidatorSet | undefined> {
@@ -192,9 +193,9 @@ export class NodeRpcApi implements NodeApi {
     };
   }
 
-  /** Evidence that peers or clients bring is not taken yet: each node stores what it detects itself. */
-  async addEvidence(_evidence: Evidence): Promise<Uint8Array> {
-    throw new BizraError('evidence_unsupported', 'this node does not take evidence from clients yet');
+  async addEvidence(evidence: Evidence): Promise<Uint8Array> {
+    await this.node.addEvidence(evidence);
+    return evidenceHash(evidence);
   }
 
   subscribe(listener: (event: NodeEvent) => void): () => void {

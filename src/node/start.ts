@@ -7,14 +7,17 @@ import { Libp2pTransport } from '#network/libp2p/libp2p-transport.ts';
 import { type NodeKey, nodeKeyFromBytes, parseNodeKeyFile } from '#network/libp2p/node-key.ts';
 import type { KeyValue } from '#ports/key-value.ts';
 import { RpcServer } from '#rpc/server.ts';
+import { checkPrivate } from '#signer/key-file.ts';
 import { FileSigner } from '#signer/signer.ts';
 import { BlockStore } from '#storage/block-store.ts';
 import { openLevel } from '#storage/level.ts';
+import { NodeDirectories } from '#storage/node-directories.ts';
 import { NodeFiles } from '#storage/node-files.ts';
 import { Wal } from '#storage/wal.ts';
 import { parseLogLevels } from '#telemetry/log-levels.ts';
 import { createLogger, type Logger } from '#telemetry/logger.ts';
 import { type Genesis, parseGenesis } from '#types/genesis.ts';
+import { blockBytesMax } from '#types/params.ts';
 import { formatTime } from '#types/time.ts';
 import { BizraError } from '#util/errors.ts';
 import { parseTcpAddress, toMultiaddr } from './addresses.ts';
@@ -22,7 +25,7 @@ import { initializeChain } from './database.ts';
 import { DaemonDescription } from './description.ts';
 import { ensureDatabase } from './fresh-database.ts';
 import { Instrumentation } from './instrumentation.ts';
-import { Node } from './node.ts';
+import { Node, type NodePorts } from './node.ts';
 import { RealClock } from './real-clock.ts';
 import { RealRandom } from './real-random.ts';
 import { NodeRpcApi } from './rpc-api.ts';
@@ -53,19 +56,30 @@ export interface StartOptions {
   /** Aborted: stop cleanly. */
   readonly signal: AbortSignal;
   readonly onReady?: (info: ReadyInfo) => void;
+  /** Go on where the signing record is missing or old: quiet for some heights, then signing. */
+  readonly recoverSigningRecord?: boolean | undefined;
+  readonly adapt?: Adapt;
 }
+
+/**
+ * What a test puts around the ports before the node is opened over them: a clock that is wrong, a peer that lies.
+ * Absent in production.
+ */
+export type Adapt = (ports: NodePorts, genesis: Genesis) => NodePorts;
 
 /**
  * Runs the daemon until the signal aborts; then resolves once everything is closed. Rejects with what made starting
  * impossible, or with the fault that ended it: nothing is signed after that.
  */
-export async function startNode({ settings, paths, signal, onReady }: StartOptions): Promise<void> {
+export async function startNode(options: StartOptions): Promise<void> {
+  const { paths, signal, onReady } = options;
   assertNativeCrypto();
-  const daemon = await Daemon.open(settings, paths).catch((error: unknown) => {
+  const daemon = await Daemon.open(options).catch((error: unknown) => {
     throw namedGenesisError(error, paths.genesisFile);
   });
   try {
-    onReady?.(await daemon.start());
+    const info = await daemon.start();
+    onReady?.(info);
     await daemon.ended(signal);
   } finally {
     await daemon.stop();
@@ -99,13 +113,16 @@ class Daemon {
     this.walPath = parts.walPath;
   }
 
-  static async open(settings: NodeSettings, paths: NodePaths): Promise<Daemon> {
+  static async open(options: StartOptions): Promise<Daemon> {
+    const { settings, paths, adapt = asTheyAre, recoverSigningRecord } = options;
     const clock = new RealClock();
     const logger = makeLogger(settings, () => formatTime(clock.now()));
     const genesis = await readGenesis(paths.genesisFile);
-    const key = await readNodeKey(paths.nodeKeyFile);
     const files = new NodeFiles();
-    const signer = await FileSigner.open(files, paths.privValidatorKeyFile, paths.privValidatorStateFile);
+    const key = await readNodeKey(files, paths.nodeKeyFile);
+    const { privValidatorKeyFile, privValidatorStateFile } = paths;
+    // Whether it can do without its record depends on the chain: the node looks.
+    const signer = await FileSigner.open(files, privValidatorKeyFile, privValidatorStateFile, { recordOptional: true });
     const kv = await openDatabase(join(paths.dataDirectory, 'chain.db'), genesis, settings);
     const walPath = join(paths.dataDirectory, 'wal');
     const wal = await Wal.open(files, walPath);
@@ -118,11 +135,22 @@ class Daemon {
     const onFatal = (error: unknown): void => fatal.reject(error);
     const instrumentation = Instrumentation.create(settings, genesis.chainId, clock);
     const metrics = instrumentation?.registry;
-    const node = await Node.open(
-      { clock, random, kv, wal, transport, verifier, logger, signer, onFatal, metrics },
-      genesis,
-      settings,
-    );
+    const ports = {
+      clock,
+      random,
+      kv,
+      wal,
+      transport,
+      verifier,
+      logger,
+      signer,
+      onFatal,
+      metrics,
+      recoverSigningRecord,
+    };
+    const node = await Node.open(adapt(ports, genesis), genesis, settings).catch((error: unknown) => {
+      throw namedWalError(error, walPath);
+    });
     instrumentation?.watch(node, transport);
     const validator = { address: signer.address, pubKey: signer.publicKey };
     const description = new DaemonDescription({ node, transport, key, settings }, validator);
@@ -164,6 +192,10 @@ class Daemon {
     await this.node.stop();
     if (this.verifier instanceof WorkerVerifier) await this.verifier.close();
   }
+}
+
+function asTheyAre(ports: NodePorts): NodePorts {
+  return ports;
 }
 
 function makeLogger(settings: NodeSettings, timestamp: () => string): Logger {
@@ -208,7 +240,7 @@ function makeTransport(
     genesisHash: genesis.hash,
     dht: p2p.dht,
     addressBookPath,
-    maxBlockBytes: genesis.consensusParams.block.maxBytes,
+    maxBlockBytes: blockBytesMax(genesis.consensusParams),
     maxInboundPeers: p2p.maxNumInboundPeers,
     maxOutboundPeers: p2p.maxNumOutboundPeers,
     observe: ({ kind, peer, detail, error }) =>
@@ -234,7 +266,9 @@ async function readGenesis(path: string): Promise<Genesis> {
   }
 }
 
-async function readNodeKey(path: string): Promise<NodeKey> {
+async function readNodeKey(files: NodeFiles, path: string): Promise<NodeKey> {
+  // Whoever has it can take this node's place in the network.
+  await checkPrivate(files, path);
   try {
     return nodeKeyFromBytes(parseNodeKeyFile(await readFile(path, 'utf8')));
   } catch (error) {
@@ -258,6 +292,8 @@ function namedGenesisError(error: unknown, path: string): unknown {
 
 async function openDatabase(path: string, genesis: Genesis, { storage }: NodeSettings): Promise<KeyValue> {
   const open = (at: string): Promise<KeyValue> => openLevel(at, { cacheBytes: storage.cacheBytes });
-  await ensureDatabase(path, open, async (kv) => initializeChain(kv, genesis, await BlockStore.open(kv)));
+  await ensureDatabase(new NodeDirectories(), path, open, async (kv) =>
+    initializeChain(kv, genesis, await BlockStore.open(kv)),
+  );
   return open(path);
 }

@@ -9,7 +9,6 @@ import type { FetchedBlock, SyncChain, SyncPeers } from '#sync/block-sync.ts';
 import { decodeBlock } from '#types/block.ts';
 import { equalBlockIds } from '#types/block-id.ts';
 import type { Commit } from '#types/commit.ts';
-import { verifyCommit } from '#types/commit-verification.ts';
 import { BizraError } from '#util/errors.ts';
 
 /** A fetched block, encoded and identified once. */
@@ -39,7 +38,7 @@ export class EngineSyncChain implements SyncChain<FetchedBody> {
     if (fetchedHeight !== height + 1) return;
     if (!equalBlockIds(body.blockId, commit.blockId))
       throw new BizraError('invalid_block', 'the commit is for another block');
-    await verifyCommit(this.verifier, chainId, validators, commit.blockId, height + 1, commit);
+    await this.chain.verifyCommit(this.verifier, chainId, validators, commit.blockId, height + 1, commit);
     // Decided by votes meanwhile: then it is not to be judged by the state after it.
     if (this.chain.state.height !== height) return;
     if (!(await this.chain.isValid(body))) throw new BizraError('invalid_block', 'the block does not fit my state');

@@ -6,8 +6,6 @@ export interface AppendFile {
   append(bytes: Uint8Array): Promise<void>;
   /** fsync. A rejection means the file's durability is unknown: the process must stop, never retry. */
   sync(): Promise<void>;
-  /** Cuts the file to `size` bytes and syncs. */
-  truncate(size: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -25,4 +23,15 @@ export interface Files {
   list(directory: string): Promise<string[]>;
   /** Creates a directory and its parents, mode 0700. */
   makeDirectory(path: string): Promise<void>;
+}
+
+/** Directories as wholes: what is filled under another name and then renamed, so that it is whole or absent. */
+export interface Directories {
+  exists(path: string): Promise<boolean>;
+  /** Removes a directory, if it exists, with all that is in it. */
+  remove(path: string): Promise<void>;
+  /** Renames, and nothing more: `syncName` makes it durable. */
+  rename(from: string, to: string): Promise<void>;
+  /** fsyncs the parent directory: the names in it are durable. */
+  syncName(path: string): Promise<void>;
 }

@@ -247,7 +247,10 @@ export function evidenceJson(evidence: Evidence): Json {
     value: {
       ConflictingBlock: {
         signed_header: { header: headerJson(conflictingBlock.header), commit: commitJson(conflictingBlock.commit) },
-        validator_set: validatorSetJson(conflictingBlock.validators),
+        validator_set: {
+          validators: conflictingBlock.validators.map(validatorJson),
+          proposer: validatorJson(conflictingBlock.proposer),
+        },
       },
       CommonHeight: String(evidence.commonHeight),
       ByzantineValidators: evidence.byzantineValidators.map(validatorJson),
@@ -255,9 +258,4 @@ export function evidenceJson(evidence: Evidence): Json {
       Timestamp: formatTime(evidence.timestamp),
     },
   };
-}
-
-/** Without the proposer, which evidence does not carry: it plays no part in its verification. */
-function validatorSetJson(validators: readonly Validator[]): Json {
-  return { validators: validators.map(validatorJson), proposer: null };
 }

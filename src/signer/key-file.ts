@@ -11,7 +11,7 @@ import { equalBytes, toHex } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
 import type { SignerErrorCode } from './errors.ts';
 
-const PUBLIC_KEY_TYPE = 'tendermint/PubKeyEd25519';
+export const PUBLIC_KEY_TYPE = 'tendermint/PubKeyEd25519';
 const PRIVATE_KEY_TYPE = 'tendermint/PrivKeyEd25519';
 /** Permission bits of the group and of all others. */
 const OTHERS_MASK = 0o077;

@@ -14,10 +14,13 @@ export interface LastSigned {
   readonly height: number;
   readonly round: number;
   readonly step: SignerStep;
-  /** Empty before the first signature. */
+  /** Empty before the first signature, and where only the place is known: nothing is signed there again then. */
   readonly signBytes: Uint8Array;
   readonly signature: Uint8Array;
 }
+
+/** A place in the order of signatures. */
+export type SignedPlace = Pick<LastSigned, 'height' | 'round' | 'step'>;
 
 export const NOTHING_SIGNED: LastSigned = {
   height: 0,
@@ -29,6 +32,23 @@ export const NOTHING_SIGNED: LastSigned = {
 
 const FIELDS: ReadonlySet<string> = new Set(['height', 'round', 'step', 'signature', 'signbytes', 'crc32c']);
 const CHECKSUM_DIGITS = 8;
+/** Rounds are int32 on the wire. */
+export const MAX_ROUND = 2 ** 31 - 1;
+
+/** Below 0: `a` comes before `b` in the order in which a key signs. */
+export function compareSigned(a: SignedPlace, b: SignedPlace): number {
+  return a.height - b.height || a.round - b.round || a.step - b.step;
+}
+
+/** The record that forbids every height up to `height` and says nothing of what was signed. */
+export function quietUntil(height: number): LastSigned {
+  return { ...NOTHING_SIGNED, height: height + 1 };
+}
+
+/** True for a record of `quietUntil`: the key's past is not known, so it keeps quiet for a while before it signs. */
+export function isQuiet({ height, step }: SignedPlace): boolean {
+  return height > 0 && step === SIGNER_STEP.none;
+}
 
 /** CometBFT's `priv_validator_state.json`, with a checksum of its own fields so that damage is not taken for history. */
 export function formatLastSigned(last: LastSigned): string {
@@ -73,14 +93,15 @@ function parse(path: string, json: Record<string, unknown>): LastSigned {
   const height = Number(typeof json.height === 'string' && /^\d{1,16}$/.test(json.height) ? json.height : Number.NaN);
   if (!Number.isSafeInteger(height)) throw damagedFile(path, 'height is not a number in quotes');
   const { round, step } = json;
-  if (typeof round !== 'number' || !Number.isSafeInteger(round) || round < 0) throw damagedFile(path, 'round is wrong');
+  if (typeof round !== 'number' || !Number.isInteger(round) || round < 0 || round > MAX_ROUND) {
+    throw damagedFile(path, 'round is wrong');
+  }
   if (typeof step !== 'number' || ![0, 1, 2, 3].includes(step)) throw damagedFile(path, 'step is wrong');
   const signature = bytesOf(path, 'signature', json.signature, (text) => base64.decode(text));
   const signBytes = bytesOf(path, 'signbytes', json.signbytes, fromHex);
   if ((signature.length === 0) !== (signBytes.length === 0)) {
     throw damagedFile(path, 'signature and signbytes belong together');
   }
-  if (step !== SIGNER_STEP.none && signature.length === 0) throw damagedFile(path, 'signature is missing');
   return { height, round, step: step as SignerStep, signBytes, signature };
 }
 

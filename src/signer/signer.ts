@@ -12,23 +12,27 @@ import type { SignerErrorCode } from './errors.ts';
 import { checkPrivate, formatKeyFile, type KeyFiles, readKeyFile } from './key-file.ts';
 import { type KeyLock, type LockKey, lockKeyFile } from './key-lock.ts';
 import {
+  compareSigned,
+  isQuiet,
   type LastSigned,
   NOTHING_SIGNED,
   readLastSigned,
   SIGNER_STEP,
+  type SignedPlace,
   type SignerStep,
   writeLastSigned,
 } from './last-signed.ts';
 import { timestampIn } from './sign-bytes.ts';
 
 export interface FileSignerOptions {
-  /**
-   * Accept a missing signing record: only where this key cannot have signed yet, in a home whose chain has not begun.
-   * Otherwise its loss stops the node, because a key without memory can be made to sign twice.
-   */
-  readonly newKey?: boolean;
+  /** Open without a signing record as well: nothing is signed until `raise` has written one. */
+  readonly recordOptional?: boolean;
   readonly lock?: LockKey;
+  /** Makes the signatures: Ed25519 if absent. The simulator has a cheaper kind, for the price of which it runs more. */
+  readonly sign?: SignBytes;
 }
+
+export type SignBytes = (privateKey: Uint8Array, message: Uint8Array) => Uint8Array;
 
 /** One request: where it stands in the order of signatures, and its bytes for any timestamp. */
 interface Request {
@@ -43,6 +47,9 @@ interface Request {
 /** Fields of CanonicalVote and CanonicalProposal that hold the timestamp (wire-formats 3.2). */
 const VOTE_TIMESTAMP_FIELD = 5;
 const PROPOSAL_TIMESTAMP_FIELD = 6;
+
+/** Signatures of this process that are remembered: those of a few heights of many rounds. */
+const REMEMBERED_SIGNATURES = 256;
 
 interface Signed {
   readonly signature: Uint8Array;
@@ -68,21 +75,36 @@ export class FileSigner {
   readonly publicKey: PublicKey;
   /** 20 bytes. */
   readonly address: Uint8Array;
+  readonly recordPath: string;
   private readonly files: Files;
   private readonly key: Ed25519KeyPair;
-  private readonly statePath: string;
   private readonly lock: KeyLock;
+  private readonly signBytes: SignBytes;
   private readonly requests = new SerialQueue();
   private last: LastSigned;
   /** Set when a record could not be written: what the disk holds is unknown, so this process signs no more. */
   private failure: unknown;
+  /** Why nothing is signed for as long as this process lives, although nothing failed. */
+  private silence: string | undefined;
+  private missing: boolean;
+  /** What this process signed, oldest first. */
+  private readonly made = new Map<string, Uint8Array>();
 
-  private constructor(files: Files, key: Ed25519KeyPair, statePath: string, lock: KeyLock, last: LastSigned) {
+  private constructor(
+    files: Files,
+    key: Ed25519KeyPair,
+    recordPath: string,
+    lock: KeyLock,
+    last: LastSigned | undefined,
+    signBytes: SignBytes,
+  ) {
     this.files = files;
+    this.signBytes = signBytes;
     this.key = key;
-    this.statePath = statePath;
+    this.recordPath = recordPath;
     this.lock = lock;
-    this.last = last;
+    this.last = last ?? NOTHING_SIGNED;
+    this.missing = last === undefined;
     this.publicKey = { type: 'ed25519', bytes: key.publicKey };
     this.address = validatorAddress(this.publicKey);
   }
@@ -99,10 +121,13 @@ export class FileSigner {
   ): Promise<FileSigner> {
     const key = await readKeyFile(files, keyPath);
     await checkPrivate(files, statePath);
-    const lock = await (options.lock ?? lockKeyFile)(keyPath);
+    const lock = await (options.lock ?? lockKeyFile)(
+      keyPath,
+      validatorAddress({ type: 'ed25519', bytes: key.publicKey }),
+    );
     try {
-      const last = await openRecord(files, statePath, options.newKey === true);
-      return new FileSigner(files, key, statePath, lock, last);
+      const last = await openRecord(files, statePath, options);
+      return new FileSigner(files, key, statePath, lock, last, options.sign ?? signEd25519);
     } catch (error) {
       await lock.release();
       throw error;
@@ -110,8 +135,55 @@ export class FileSigner {
   }
 
   /** Where the key stands; height 0 before its first signature. */
-  get lastSigned(): Pick<LastSigned, 'height' | 'round' | 'step'> {
+  get lastSigned(): SignedPlace {
     return { height: this.last.height, round: this.last.round, step: this.last.step };
+  }
+
+  /** True until `raise` when the key was opened without its record. */
+  get recordMissing(): boolean {
+    return this.missing;
+  }
+
+  /** True from a `raise` to a quiet record until the first signature after it, over restarts. */
+  get isQuiet(): boolean {
+    return isQuiet(this.last);
+  }
+
+  /** Nothing is signed up to this height, whatever is asked. */
+  get mutedHeight(): number {
+    if (this.missing || this.silence !== undefined) return Number.MAX_SAFE_INTEGER;
+    return this.isQuiet ? this.last.height - 1 : 0;
+  }
+
+  /** Signs nothing more in this process; requests are refused as 'double_sign' with this reason. */
+  mute(reason: string): void {
+    this.silence ??= reason;
+  }
+
+  /**
+   * Moves the record forward without a signature, durably: nothing up to and including `place` is signed any more. A
+   * place that the key has passed changes nothing.
+   */
+  raise(place: SignedPlace): Promise<void> {
+    return this.requests.run(async () => {
+      this.throwIfFailed();
+      if (!this.missing && compareSigned(place, this.last) <= 0) return;
+      const { height, round, step } = place;
+      await this.record({ ...NOTHING_SIGNED, height, round, step });
+      this.missing = false;
+    });
+  }
+
+  /**
+   * Whether a signature of this key, found somewhere, is one that may have been made here. False: another process has
+   * signed with the key, or this record is older than what was signed.
+   */
+  mayHaveMade(place: SignedPlace, signature: Uint8Array): boolean {
+    const order = compareSigned(place, this.last);
+    if (order > 0) return false;
+    const known = this.made.get(slotOf(place)) ?? (order === 0 ? this.last.signature : undefined);
+    // Of what came before an earlier start only the last is known.
+    return known === undefined || known.length === 0 || equalBytes(known, signature);
   }
 
   /**
@@ -152,19 +224,25 @@ export class FileSigner {
 
   private sign(request: Request): Promise<Signed> {
     return this.requests.run(async () => {
-      if (this.failure !== undefined) {
-        throw new BizraError<SignerErrorCode>('signer_failed', 'the signer has stopped', { cause: this.failure });
-      }
+      this.throwIfFailed();
+      if (this.silence !== undefined) throw refusal(request, this.last, this.silence);
+      if (this.missing) throw refusal(request, this.last, 'what it signed before is not known');
       return this.signedBefore(request) ?? (await this.signNow(request));
     });
+  }
+
+  private throwIfFailed(): void {
+    if (this.failure === undefined) return;
+    throw new BizraError<SignerErrorCode>('signer_failed', 'the signer has stopped', { cause: this.failure });
   }
 
   /** The earlier signature for the same thing; throws when something else was signed here or later. */
   private signedBefore(request: Request): Signed | undefined {
     const { last } = this;
-    const order = compareSteps(request, last);
+    const order = compareSigned(request, last);
     if (order > 0) return undefined;
     if (order < 0) throw refusal(request, last, 'it signed something later already');
+    if (last.signature.length === 0) throw refusal(request, last, 'what it signed there is not known');
     if (equalBytes(request.bytesAt(request.timestamp), last.signBytes)) {
       return { signature: last.signature, timestamp: request.timestamp };
     }
@@ -177,42 +255,61 @@ export class FileSigner {
 
   private async signNow(request: Request): Promise<Signed> {
     const signBytes = request.bytesAt(request.timestamp);
-    const signature = signEd25519(this.key.privateKey, signBytes);
+    const signature = this.signBytes(this.key.privateKey, signBytes);
     const { height, round, step } = request;
-    const record: LastSigned = { height, round, step, signBytes, signature };
+    await this.record({ height, round, step, signBytes, signature });
+    this.remember(request, signature);
+    return { signature, timestamp: request.timestamp };
+  }
+
+  private async record(record: LastSigned): Promise<void> {
     // From here on this is what was signed, whether or not the disk says so.
     this.last = record;
     try {
-      await writeLastSigned(this.files, this.statePath, record);
+      await writeLastSigned(this.files, this.recordPath, record);
     } catch (error) {
       this.failure = error;
       throw error;
     }
-    return { signature, timestamp: request.timestamp };
+  }
+
+  private remember(place: SignedPlace, signature: Uint8Array): void {
+    this.made.set(slotOf(place), signature);
+    if (this.made.size <= REMEMBERED_SIGNATURES) return;
+    const [oldest] = this.made.keys();
+    if (oldest !== undefined) this.made.delete(oldest);
   }
 }
 
-async function openRecord(files: KeyFiles, path: string, newKey: boolean): Promise<LastSigned> {
+/** Undefined when there is none and the caller copes with that. */
+async function openRecord(
+  files: KeyFiles,
+  path: string,
+  { recordOptional }: FileSignerOptions,
+): Promise<LastSigned | undefined> {
   const last = await readLastSigned(files, path);
-  if (last !== undefined) return last;
-  if (!newKey) {
-    throw new BizraError<SignerErrorCode>(
-      'bad_state_file',
-      `the signing record ${path} is missing: signing without it could be punished as double signing; restore it from the machine that used this key last`,
-    );
-  }
-  await writeLastSigned(files, path, NOTHING_SIGNED);
-  return NOTHING_SIGNED;
+  if (last === undefined && recordOptional !== true) throw missingRecord(path);
+  // A process that was killed before it synced the directory leaves a record that is read now and can be gone after a
+  // power cut: what is signed again on its word must not come before it is on the disk.
+  if (last !== undefined) await writeLastSigned(files, path, last);
+  return last;
 }
 
-function compareSteps(a: Pick<LastSigned, 'height' | 'round' | 'step'>, b: LastSigned): number {
-  return a.height - b.height || a.round - b.round || a.step - b.step;
+/** For whoever opened the key without its record and finds that it is needed. */
+export function missingRecord(path: string): BizraError<SignerErrorCode> {
+  return new BizraError(
+    'bad_state_file',
+    `the signing record ${path} is missing: signing without it could be punished as double signing; restore it from the machine that used this key last, or start once with --recover-signing-record`,
+  );
+}
+
+function slotOf({ height, round, step }: SignedPlace): string {
+  return `${height}/${round}/${step}`;
 }
 
 function refusal(request: Request, last: LastSigned, why: string): BizraError<SignerErrorCode> {
-  const at = ({ height, round, step }: Pick<LastSigned, 'height' | 'round' | 'step'>) => `${height}/${round}/${step}`;
   return new BizraError(
     'double_sign',
-    `the key must not sign at height/round/step ${at(request)}: ${why} (its last is ${at(last)})`,
+    `the key must not sign at height/round/step ${slotOf(request)}: ${why} (its last is ${slotOf(last)})`,
   );
 }

@@ -9,6 +9,9 @@ const UNIT_BYTES = 8;
 const SLAB_BITS = 17;
 const SLAB_UNITS = 1 << SLAB_BITS;
 const SLAB_MASK = SLAB_UNITS - 1;
+/** The first slab begins with this many and grows: a small state opens without touching megabytes. */
+const FIRST_UNITS = 2_048;
+const GROWTH = 4;
 const WORDS_PER_UNIT = 2;
 const HASH_BYTES = 32;
 /** Reference count and length (a word each), then the key hash, then the key. */
@@ -126,17 +129,30 @@ export class KeyArena {
       return free;
     }
     if (this.nextUnused + size > SLAB_UNITS) this.addSlab();
+    while ((this.nextUnused + size) * UNIT_BYTES > (this.slabs.at(-1) as Uint8Array).length) this.growSlab();
     const id = (this.slabs.length - 1) * SLAB_UNITS + this.nextUnused;
     this.nextUnused += size;
     return id;
   }
 
   private addSlab(): void {
-    const bytes = new Uint8Array(SLAB_UNITS * UNIT_BYTES);
-    this.slabs.push(bytes);
-    this.words.push(new Int32Array(bytes.buffer));
+    this.setSlab(this.slabs.length, (this.slabs.length === 0 ? FIRST_UNITS : SLAB_UNITS) * UNIT_BYTES);
     // Id 0 is no key.
     this.nextUnused = this.slabs.length === 1 ? 1 : 0;
+  }
+
+  private growSlab(): void {
+    const last = this.slabs.length - 1;
+    const { length } = this.slabs[last] as Uint8Array;
+    this.setSlab(last, Math.min(length * GROWTH, SLAB_UNITS * UNIT_BYTES));
+  }
+
+  private setSlab(slab: number, length: number): void {
+    const bytes = new Uint8Array(length);
+    const before = this.slabs[slab];
+    if (before !== undefined) bytes.set(before);
+    this.slabs[slab] = bytes;
+    this.words[slab] = new Int32Array(bytes.buffer);
   }
 }
 

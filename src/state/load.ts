@@ -2,7 +2,7 @@ import { sha256 } from '#crypto/hash.ts';
 import type { KeyValue } from '#ports/key-value.ts';
 import { KEY_SPACE } from '#storage/key-space.ts';
 import { equalBytes, toHex } from '#util/bytes.ts';
-import { BizraError } from '#util/errors.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
 import type { StateErrorCode } from './errors.ts';
 import type { LeafHasher } from './leaf-changes.ts';
 import { decodeHead, HEAD_KEY, type HeadRecord, parseLeafKey } from './rows.ts';
@@ -65,6 +65,6 @@ function checkRoots(version: Version, head: HeadRecord): void {
   if (!equalBytes(version.appHash, head.appHash)) throw corrupt('its stores do not give the recorded app hash');
 }
 
-function corrupt(what: string): BizraError<StateErrorCode> {
-  return new BizraError('state_corrupt', `the stored state is damaged: ${what}; restore a backup or sync again`);
+function corrupt(what: string): MachineError<StateErrorCode> {
+  return new MachineError('state_corrupt', `the stored state is damaged: ${what}; restore a backup or sync again`);
 }

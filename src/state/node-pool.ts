@@ -5,6 +5,9 @@ import { assert } from '#util/assert.ts';
 const SLAB_BITS = 16;
 const SLAB_NODES = 1 << SLAB_BITS;
 const SLAB_MASK = SLAB_NODES - 1;
+/** The first slab begins with this many and grows: a small state opens without touching megabytes. */
+const FIRST_NODES = 256;
+const GROWTH = 4;
 /** Node ids are int32. */
 const SLABS_MAX = 1 << (31 - SLAB_BITS);
 
@@ -27,8 +30,8 @@ const HASH_BYTES = 32;
 const INPUT_OFFSET = 3;
 
 /**
- * The nodes of all stores and versions, in slabs of typed arrays that are never moved or resized, so that millions
- * of nodes cost the garbage collector nothing. A node is an int32 id. Nodes are shared between versions and counted:
+ * The nodes of all stores and versions, in slabs of typed arrays that are never moved once they are full, so that
+ * millions of nodes cost the garbage collector nothing. A node is an int32 id. Nodes are shared between versions and counted:
  * `retain` and `release` a node for each parent or root that names it.
  *
  * An inner node has a critical bit, two children and a hash. A leaf has its key's id in place of the left child.
@@ -197,7 +200,9 @@ export class NodePool {
       this.freeHead = this.left(node);
     } else {
       node = this.nextUnused++;
-      if (node >>> SLAB_BITS === this.tags.length) this.addSlab();
+      const slab = node >>> SLAB_BITS;
+      if (slab === this.tags.length) this.addSlab();
+      else if ((node & SLAB_MASK) === this.tags[slab]?.length) this.growSlab(slab);
     }
     this.used++;
     (this.references[node >>> SLAB_BITS] as Int32Array)[node & SLAB_MASK] = 1;
@@ -205,13 +210,32 @@ export class NodePool {
   }
 
   private addSlab(): void {
-    assert(this.tags.length < SLABS_MAX, 'the tree has fewer than 2^31 nodes');
-    const bytes = new Uint8Array(SLAB_NODES * HASH_BYTES);
-    this.hashBytes.push(bytes);
-    this.hashes.push(new Int32Array(bytes.buffer));
-    this.lefts.push(new Int32Array(SLAB_NODES));
-    this.rights.push(new Int32Array(SLAB_NODES));
-    this.references.push(new Int32Array(SLAB_NODES));
-    this.tags.push(new Uint16Array(SLAB_NODES));
+    const slab = this.tags.length;
+    assert(slab < SLABS_MAX, 'the tree has fewer than 2^31 nodes');
+    const nodes = slab === 0 ? FIRST_NODES : SLAB_NODES;
+    this.setHashes(slab, new Uint8Array(nodes * HASH_BYTES));
+    this.lefts.push(new Int32Array(nodes));
+    this.rights.push(new Int32Array(nodes));
+    this.references.push(new Int32Array(nodes));
+    this.tags.push(new Uint16Array(nodes));
   }
+
+  private growSlab(slab: number): void {
+    const nodes = Math.min((this.tags[slab] as Uint16Array).length * GROWTH, SLAB_NODES);
+    this.setHashes(slab, copyInto(new Uint8Array(nodes * HASH_BYTES), this.hashBytes[slab]));
+    this.lefts[slab] = copyInto(new Int32Array(nodes), this.lefts[slab]);
+    this.rights[slab] = copyInto(new Int32Array(nodes), this.rights[slab]);
+    this.references[slab] = copyInto(new Int32Array(nodes), this.references[slab]);
+    this.tags[slab] = copyInto(new Uint16Array(nodes), this.tags[slab]);
+  }
+
+  private setHashes(slab: number, bytes: Uint8Array): void {
+    this.hashBytes[slab] = bytes;
+    this.hashes[slab] = new Int32Array(bytes.buffer);
+  }
+}
+
+function copyInto<T extends Uint8Array | Int32Array | Uint16Array>(to: T, from: T | undefined): T {
+  if (from !== undefined) to.set(from);
+  return to;
 }

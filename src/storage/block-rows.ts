@@ -1,6 +1,7 @@
 import type { BlockId } from '#types/block-id.ts';
 import { decodeHeader, encodeHeader, type Header } from '#types/header.ts';
 import type { LedgerEvent, TxResult } from '#types/results.ts';
+import type { PublicKey, ValidatorUpdate } from '#types/validator-set.ts';
 import { ByteReader, ByteWriter } from './byte-codec.ts';
 import { CHECKSUM_BYTES, sealChecksum } from './checksummed.ts';
 import { KEY_SPACE } from './key-space.ts';
@@ -15,6 +16,7 @@ export const ROW = {
   meta: 0x6d,
   params: 0x70,
   results: 0x72,
+  updates: 0x75,
   base: 0x73,
   validators: 0x76,
 } as const;
@@ -128,6 +130,30 @@ export function decodeOneResult(row: Uint8Array, index: number, tx: Uint8Array):
 export interface HeightResults {
   readonly txResults: readonly TxResult[];
   readonly blockEvents: readonly LedgerEvent[];
+  readonly validatorUpdates: readonly ValidatorUpdate[];
+}
+
+const KEY_TYPES: readonly PublicKey['type'][] = ['ed25519', 'secp256k1'];
+
+/** Type, key and power of each, in order. */
+export function encodeUpdates(updates: readonly ValidatorUpdate[]): Uint8Array {
+  const writer = new ByteWriter();
+  for (const { pubKey, power } of updates) {
+    writer.varint(KEY_TYPES.indexOf(pubKey.type));
+    writer.bytes(pubKey.bytes);
+    writer.bigVarint(power);
+  }
+  return sealed(writer);
+}
+
+export function decodeUpdates(bytes: Uint8Array): ValidatorUpdate[] {
+  const reader = new ByteReader(bytes);
+  const updates: ValidatorUpdate[] = [];
+  while (!reader.atEnd) {
+    const type = KEY_TYPES[reader.varint()] as PublicKey['type'];
+    updates.push({ pubKey: { type, bytes: reader.bytes() }, power: reader.bigVarint() });
+  }
+  return updates;
 }
 
 function sealed(writer: ByteWriter): Uint8Array {

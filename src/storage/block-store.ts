@@ -16,9 +16,11 @@ import {
   decodeMeta,
   decodeOneResult,
   decodeResultRow,
+  decodeUpdates,
   encodeHeight,
   encodeMeta,
   encodeResultRow,
+  encodeUpdates,
   type HeightResults,
   hashKey,
   heightOfRow,
@@ -38,11 +40,13 @@ import { decodeEvents, encodeEvents } from './result-codec.ts';
 const VALIDATORS_EVERY = 256;
 /** Decoded blocks in memory: clients ask for the newest ones again and again. */
 const CACHED_BLOCKS = 8;
+/** Decoded validator sets in memory: the evidence of one block is about few of them. */
+const CACHED_SETS = 8;
 
 export type { BlockMeta, HeightResults } from './block-rows.ts';
 
-/** One decided height, as it goes into its batch. */
-export interface StoredHeight {
+/** A decided block, as its rows have it. */
+export interface StoredBlock {
   readonly height: number;
   readonly blockId: BlockId;
   /** `encodeBlock(block)`. */
@@ -52,6 +56,10 @@ export interface StoredHeight {
   readonly commit: Commit;
   /** State after this height. */
   readonly appHash: Uint8Array;
+}
+
+/** One decided height, as it goes into its batch. */
+export interface StoredHeight extends StoredBlock {
   /** Validators of `height + 1`, with the priorities of its round 0. */
   readonly validators: ValidatorSet;
   /** In force for `height + 1`. */
@@ -73,6 +81,8 @@ export class BlockStore {
   private lastValidators: { readonly height: number; readonly hash: Uint8Array } | undefined;
   private lastParams: Uint8Array | undefined;
   private readonly blocks = new LruMap<number, Block>(CACHED_BLOCKS);
+  /** By the height of their row. */
+  private readonly signerSets = new LruMap<number, ValidatorSet>(CACHED_SETS);
 
   private constructor(kv: KeyValue) {
     this.kv = kv;
@@ -115,7 +125,7 @@ export class BlockStore {
   async putResults(
     batch: WriteBatch,
     height: number,
-    { txResults, blockEvents }: HeightResults,
+    { txResults, blockEvents, validatorUpdates }: HeightResults,
     txs: readonly Uint8Array[],
     pause: Pause = NEVER_PAUSE,
   ): Promise<void> {
@@ -124,18 +134,14 @@ export class BlockStore {
       await pause();
     }
     if (blockEvents.length > 0) batch.put(rowKey(ROW.events, height), withChecksum(encodeEvents(blockEvents)));
+    if (validatorUpdates.length > 0) batch.put(rowKey(ROW.updates, height), encodeUpdates(validatorUpdates));
   }
 
   /** Adds a height to its batch, its results apart. The store counts on the batch: when it cannot be written, the process must stop. */
   putHeight(batch: WriteBatch, stored: StoredHeight): void {
-    const { height, blockId, block, blockBytes, commit, appHash } = stored;
+    const { height, block } = stored;
     assert(this.putHead === 0 || height === this.putHead + 1, 'heights are stored in order');
-    const { header, txs } = block;
-    const meta: BlockMeta = { blockId, header, txCount: txs.length, size: blockBytes.length, appHash };
-    batch.put(rowKey(ROW.meta, height), encodeMeta(meta));
-    batch.put(rowKey(ROW.block, height), withChecksum(blockBytes));
-    batch.put(rowKey(ROW.commit, height), withChecksum(encodeCommit(commit)));
-    batch.put(hashKey(blockId.hash), encodeHeight(height));
+    putBlock(batch, stored);
     this.putValidators(batch, height + 1, stored.validators);
     this.putParams(batch, height + 1, stored.params);
     batch.put(singleKey(ROW.head), encodeHeight(height));
@@ -147,6 +153,12 @@ export class BlockStore {
     this.visibleHead = this.putHead;
     this.putHead = height;
     this.blocks.set(height, block);
+  }
+
+  /** The same block once more, where its rows were damaged. Its results are not touched. */
+  putAgain(batch: WriteBatch, stored: StoredBlock): void {
+    assert(stored.height <= this.head, 'the height was stored before');
+    putBlock(batch, stored);
   }
 
   meta(height: number): BlockMeta | undefined {
@@ -193,7 +205,11 @@ export class BlockStore {
     const eventsKey = rowKey(ROW.events, height);
     const events = this.kv.get(eventsKey);
     const blockEvents = events === undefined ? [] : decodeEvents(checkedValue(events, eventsKey, 'block events'));
-    return { txResults, blockEvents };
+    const updatesKey = rowKey(ROW.updates, height);
+    const updates = this.kv.get(updatesKey);
+    const validatorUpdates =
+      updates === undefined ? [] : decodeUpdates(checkedValue(updates, updatesKey, 'validator updates'));
+    return { txResults, blockEvents, validatorUpdates };
   }
 
   /** A transaction with its result. */
@@ -214,6 +230,15 @@ export class BlockStore {
     // One step a height, as the chain did it: several at once round differently.
     for (let at = row.height; at < height; at++) validators = validators.incremented(1);
     return validators;
+  }
+
+  /** As `validators`, with priorities of some earlier height: found without turning the wheel. */
+  async signers(height: number): Promise<ValidatorSet> {
+    const row = this.covers(height) ? await this.newestRow(ROW.validators, height) : undefined;
+    if (row === undefined) throw notStored('validators', height);
+    const known = this.signerSets.get(row.height) ?? ValidatorSet.decode(row.value);
+    this.signerSets.set(row.height, known);
+    return known;
   }
 
   /** Parameters in force for `height`; as `validators`. */
@@ -272,6 +297,15 @@ export class BlockStore {
     const record = this.kv.get(key);
     return record === undefined ? 0 : decodeHeight(checkedValue(record, key, 'height of the block store'));
   }
+}
+
+function putBlock(batch: WriteBatch, { height, blockId, block, blockBytes, commit, appHash }: StoredBlock): void {
+  const { header, txs } = block;
+  const meta: BlockMeta = { blockId, header, txCount: txs.length, size: blockBytes.length, appHash };
+  batch.put(rowKey(ROW.meta, height), encodeMeta(meta));
+  batch.put(rowKey(ROW.block, height), withChecksum(blockBytes));
+  batch.put(rowKey(ROW.commit, height), withChecksum(encodeCommit(commit)));
+  batch.put(hashKey(blockId.hash), encodeHeight(height));
 }
 
 function notStored(what: string, height: number): BizraError<StorageErrorCode> {

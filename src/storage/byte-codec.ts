@@ -6,8 +6,13 @@ const SEVEN_BITS = 0x80;
 
 /** Builds a record of varints (little endian base 128, as protobuf's) and raw bytes. */
 export class ByteWriter {
-  private buffer = new Uint8Array(FIRST_CAPACITY);
+  private buffer: Uint8Array;
   private end = 0;
+
+  /** `capacity` is a guess of the record's bytes. */
+  constructor(capacity = FIRST_CAPACITY) {
+    this.buffer = new Uint8Array(capacity);
+  }
 
   get length(): number {
     return this.end;
@@ -51,6 +56,7 @@ export class ByteWriter {
 
   /** The record so far, with `spare` zero bytes behind it. */
   finish(spare = 0): Uint8Array {
+    if (spare === 0 && this.end === this.buffer.length) return this.buffer;
     const out = new Uint8Array(this.end + spare);
     out.set(this.buffer.subarray(0, this.end));
     return out;

@@ -1,5 +1,5 @@
 import { toHex } from '#util/bytes.ts';
-import { BizraError } from '#util/errors.ts';
+import { MachineError } from '#util/errors.ts';
 import { crc32c } from './crc32c.ts';
 
 /** A CRC32C, little endian, behind the value. LevelDB alone does not notice a flipped byte in its log. */
@@ -27,7 +27,7 @@ export function sealChecksum(record: Uint8Array): void {
 }
 
 /**
- * The value without its checksum (a view of `record`). Throws BizraError 'damaged' that names `what` and `key`
+ * The value without its checksum (a view of `record`). Throws MachineError 'damaged' that names `what` and `key`
  * when the bytes are not what was stored; damage is never taken for absence.
  */
 export function checkedValue(record: Uint8Array, key: Uint8Array, what: string): Uint8Array {
@@ -36,9 +36,9 @@ export function checkedValue(record: Uint8Array, key: Uint8Array, what: string):
   return record.subarray(0, end);
 }
 
-export function damaged(key: Uint8Array, what: string): BizraError<'damaged'> {
+export function damaged(key: Uint8Array, what: string): MachineError<'damaged'> {
   const shown = toHex(key.subarray(0, KEY_BYTES_SHOWN));
-  return new BizraError(
+  return new MachineError(
     'damaged',
     `the stored ${what} under key ${shown} is damaged: restore the node from a backup or let it sync again from peers`,
   );

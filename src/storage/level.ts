@@ -1,7 +1,8 @@
 import { Level } from 'level';
 import type { KeyRange, KeyValue, KeyValueSnapshot, WriteBatch } from '#ports/key-value.ts';
-import { BizraError } from '#util/errors.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
 import type { StorageErrorCode } from './errors.ts';
+import { ioAdvice } from './io-advice.ts';
 
 /** Bytes of uncompressed blocks kept in memory. Leaves have their own cache in `state/`; this one serves queries. */
 const CACHE_BYTES = 64 * 1024 * 1024;
@@ -56,8 +57,7 @@ function openError(path: string, error: unknown): BizraError<StorageErrorCode> {
       { cause },
     );
   }
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new BizraError('database_failed', `cannot open the database ${path}: ${reason}`, { cause });
+  return new BizraError('database_failed', `cannot open the database ${path}: ${reasonOf(cause)}`, { cause });
 }
 
 /** Node's Buffer is not part of our interfaces; the bytes are the same. */
@@ -65,9 +65,22 @@ function plain(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function failed(action: string, error: unknown): BizraError<StorageErrorCode> {
-  const reason = error instanceof Error ? error.message : String(error);
-  return new BizraError('database_failed', `the database could not ${action}: ${reason}`, { cause: error });
+function failed(action: string, error: unknown): MachineError<StorageErrorCode> {
+  return new MachineError('database_failed', `the database could not ${action}: ${reasonOf(error)}`, { cause: error });
+}
+
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const advice = ioAdvice(undefined, text);
+  return advice === undefined ? text : `${advice} (${text})`;
+}
+
+/**
+ * The first write that failed. LevelDB would take further ones, behind a log that may end in a torn record or whose sync
+ * was lost; what is written there can vanish without a sign.
+ */
+interface WriteFailure {
+  error: unknown;
 }
 
 async function* iterateLevel(
@@ -97,6 +110,7 @@ async function* iterateLevel(
 
 class LevelKeyValue implements KeyValue {
   private readonly database: Database;
+  private readonly failure: WriteFailure = { error: undefined };
 
   constructor(database: Database) {
     this.database = database;
@@ -129,7 +143,7 @@ class LevelKeyValue implements KeyValue {
   }
 
   batch(): WriteBatch {
-    return new LevelBatch(this.database);
+    return new LevelBatch(this.database, this.failure);
   }
 
   async close(): Promise<void> {
@@ -167,9 +181,11 @@ class LevelSnapshot implements KeyValueSnapshot {
 /** A chained batch: puts reach native memory one by one, so a large batch never blocks in one call. */
 class LevelBatch implements WriteBatch {
   private readonly chained: ReturnType<Database['batch']>;
+  private readonly failure: WriteFailure;
 
-  constructor(database: Database) {
+  constructor(database: Database, failure: WriteFailure) {
     this.chained = database.batch();
+    this.failure = failure;
   }
 
   get length(): number {
@@ -185,10 +201,12 @@ class LevelBatch implements WriteBatch {
   }
 
   async write(options: { readonly sync: boolean }): Promise<void> {
+    if (this.failure.error !== undefined) throw this.failure.error;
     try {
       await this.chained.write({ sync: options.sync } as Parameters<typeof this.chained.write>[0]);
     } catch (error) {
-      throw failed('be written', error);
+      this.failure.error ??= failed('be written', error);
+      throw this.failure.error;
     }
   }
 

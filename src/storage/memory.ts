@@ -1,6 +1,7 @@
 import type { KeyRange, KeyValue, KeyValueSnapshot, WriteBatch } from '#ports/key-value.ts';
 import { assert } from '#util/assert.ts';
 import { fromLatin1, toLatin1 } from '#util/bytes.ts';
+import { SortedKeys } from './sorted-keys.ts';
 
 /** Values of one key, oldest first; undefined is a deletion. Only the last one remains when no snapshot is open. */
 interface Version {
@@ -12,17 +13,20 @@ type Change = readonly [key: string, value: Uint8Array | undefined];
 
 /**
  * An ordered byte store in memory that behaves as LevelDB does (compared with it by a property test). It also knows
- * what a power cut would leave: batches up to the last synced one.
+ * what a power cut would leave: batches up to the last synced one, and perhaps some of those after it, in order and whole,
+ * as LevelDB's log has them.
  */
 export class MemoryKeyValue implements KeyValue {
   private readonly entries = new Map<string, Version[]>();
-  /** Keys in byte order, or undefined when a key came or went since the last walk. */
-  private sorted: string[] | undefined = [];
+  /** The keys of all entries in byte order: Latin-1 strings compare as their bytes do. */
+  private readonly sorted = new SortedKeys();
+  /** Keys with versions that only open snapshots need. */
+  private readonly outdated = new Set<string>();
   private sequence = 0;
   private readonly openSnapshots = new Set<number>();
   private nextSnapshot = 0;
-  /** What undoes the batches since the last synced one, oldest first. */
-  private unsynced: Change[] = [];
+  /** What undoes each batch since the last synced one, oldest first. */
+  private unsynced: Change[][] = [];
   private open = true;
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -82,55 +86,79 @@ export class MemoryKeyValue implements KeyValue {
     this.open = false;
   }
 
+  /** Batches that a power cut may take. */
+  get unsyncedBatches(): number {
+    return this.unsynced.length;
+  }
+
   /**
-   * What a power cut at this moment leaves: a new database with everything up to the last synced batch. This one
-   * takes no further calls.
+   * What a power cut at this moment leaves: a new database with everything up to the last synced batch and `kept` more.
+   * This one takes no further calls.
    */
-  crash(): MemoryKeyValue {
+  crash(kept = 0): MemoryKeyValue {
     const survivor = new MemoryKeyValue();
     const changes: Change[] = [...this.entries].map(([key, versions]) => [key, versions.at(-1)?.value]);
     survivor.apply(changes);
-    survivor.apply(this.unsynced.toReversed());
+    for (const undo of this.unsynced.slice(kept).reverse()) survivor.apply(undo.toReversed());
     survivor.unsynced = [];
     this.open = false;
     return survivor;
   }
 
+  /** All keys, in order. */
+  keys(): Uint8Array[] {
+    return this.keysIn({}).map(fromLatin1);
+  }
+
+  /** Changes a value behind everybody's back, or loses it: a flipped bit, a log record that LevelDB skipped. */
+  corrupt(key: Uint8Array, change: (value: Uint8Array) => Uint8Array | undefined): void {
+    const versions = this.entries.get(toLatin1(key));
+    const last = versions?.at(-1);
+    assert(versions !== undefined && last?.value !== undefined, 'the key has a value');
+    const value = change(last.value.slice());
+    if (value === undefined) this.remove(toLatin1(key));
+    else versions[versions.length - 1] = { ...last, value };
+  }
+
   private apply(changes: readonly Change[]): void {
     if (changes.length === 0) return;
     this.sequence++;
-    for (const [key, value] of changes) this.applyOne(key, value);
+    const undo: Change[] = [];
+    for (const [key, value] of changes) this.applyOne(key, value, undo);
+    this.unsynced.push(undo);
   }
 
-  private applyOne(key: string, value: Uint8Array | undefined): void {
+  private applyOne(key: string, value: Uint8Array | undefined, undo: Change[]): void {
     const versions = this.entries.get(key);
     const before = versions?.at(-1)?.value;
-    this.unsynced.push([key, before]);
+    undo.push([key, before]);
     const version: Version = { sequence: this.sequence, value };
     if (versions === undefined) {
       if (value === undefined) return;
       this.entries.set(key, [version]);
-      this.sorted = undefined;
+      this.sorted.add(key);
     } else if (this.openSnapshots.size > 0) {
       versions.push(version);
+      this.outdated.add(key);
     } else if (value === undefined) {
-      this.entries.delete(key);
-      this.sorted = undefined;
+      this.remove(key);
     } else {
       this.entries.set(key, [version]);
     }
   }
 
   private dropOldVersions(): void {
-    for (const [key, versions] of this.entries) {
-      const last = versions.at(-1) as Version;
-      if (last.value === undefined) {
-        this.entries.delete(key);
-        this.sorted = undefined;
-      } else if (versions.length > 1) {
-        this.entries.set(key, [last]);
-      }
+    for (const key of this.outdated) {
+      const last = this.entries.get(key)?.at(-1);
+      if (last?.value === undefined) this.remove(key);
+      else this.entries.set(key, [last]);
     }
+    this.outdated.clear();
+  }
+
+  private remove(key: string): void {
+    this.entries.delete(key);
+    this.sorted.delete(key);
   }
 
   private read(key: Uint8Array, sequence: number): Uint8Array | undefined {
@@ -160,29 +188,23 @@ export class MemoryKeyValue implements KeyValue {
     }
   }
 
-  /** Latin-1 strings compare as their bytes do. */
-  private keysIn(range: KeyRange): string[] {
-    this.sorted ??= [...this.entries.keys()].sort((a, b) => (a < b ? -1 : 1));
-    const keys = this.sorted;
-    let from = 0;
-    let to = keys.length;
-    if (range.gte !== undefined) from = lowerBound(keys, toLatin1(range.gte));
-    if (range.gt !== undefined) from = Math.max(from, lowerBound(keys, `${toLatin1(range.gt)}\0`));
-    if (range.lt !== undefined) to = lowerBound(keys, toLatin1(range.lt));
-    if (range.lte !== undefined) to = Math.min(to, lowerBound(keys, `${toLatin1(range.lte)}\0`));
-    const slice = keys.slice(from, Math.max(from, to));
-    return range.reverse === true ? slice.reverse() : slice;
+  private keysIn({ gte, gt, lt, lte, reverse }: KeyRange): string[] {
+    const from = largest(gte && toLatin1(gte), gt && after(toLatin1(gt))) ?? '';
+    const below = smallest(lt && toLatin1(lt), lte && after(toLatin1(lte)));
+    const keys = this.sorted.between(from, below);
+    return reverse === true ? keys.reverse() : keys;
   }
 }
 
-/** Index of the first key that is not below `bound`. */
-function lowerBound(keys: readonly string[], bound: string): number {
-  let low = 0;
-  let high = keys.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((keys[middle] as string) < bound) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+/** The least key that is larger. */
+function after(key: string): string {
+  return `${key}\0`;
+}
+
+function largest(a: string | undefined, b: string | undefined): string | undefined {
+  return a === undefined || (b !== undefined && b > a) ? b : a;
+}
+
+function smallest(a: string | undefined, b: string | undefined): string | undefined {
+  return a === undefined || (b !== undefined && b < a) ? b : a;
 }

@@ -3,7 +3,8 @@ import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } fro
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { AppendFile, Files } from '#ports/files.ts';
-import { BizraError } from '#util/errors.ts';
+import { MachineError } from '#util/errors.ts';
+import { ioAdvice } from './io-advice.ts';
 
 /** Files hold keys and votes: nobody but the owner reads them. */
 const FILE_MODE = 0o600;
@@ -13,18 +14,7 @@ const TEMPORARY_SUFFIX = '.tmp';
 
 const fsync = promisify(fsyncCallback);
 
-/** What the user can do about the errors that are not the program's. */
-const ADVICE: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full: free some space, then start again',
-  EDQUOT: 'the disk quota is used up: free some space, then start again',
-  EIO: 'the disk reported an error: check it before starting again',
-  EACCES: 'permission denied: the files must belong to the user that runs the node',
-  EPERM: 'permission denied: the files must belong to the user that runs the node',
-  EROFS: 'the file system is read-only: check the disk, then mount it writable',
-  EMFILE: 'too many open files: raise the limit (ulimit -n)',
-};
-
-/** The real file system. Every failure is a BizraError 'io_failed' that names the file. */
+/** The real file system. Every failure is a MachineError 'io_failed' that names the file. */
 export class NodeFiles implements Files {
   async read(path: string): Promise<Uint8Array | undefined> {
     try {
@@ -121,20 +111,12 @@ class NodeAppendFile implements AppendFile {
     await attempt('sync', this.path, () => this.handle.datasync());
   }
 
-  async truncate(size: number): Promise<void> {
-    await attempt('truncate', this.path, async () => {
-      await this.handle.truncate(size);
-      await this.handle.sync();
-    });
-    this.size = size;
-  }
-
   async close(): Promise<void> {
     await attempt('close', this.path, () => this.handle.close());
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string): Promise<void> {
   await attempt('sync', path, async () => {
     const directory = openSync(path, 'r');
     try {
@@ -145,7 +127,7 @@ async function syncDirectory(path: string): Promise<void> {
   });
 }
 
-async function attempt<T>(action: string, path: string, operation: () => Promise<T>): Promise<T> {
+export async function attempt<T>(action: string, path: string, operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (error) {
@@ -153,10 +135,10 @@ async function attempt<T>(action: string, path: string, operation: () => Promise
   }
 }
 
-function ioFailed(action: string, path: string, error: unknown): BizraError<'io_failed'> {
+function ioFailed(action: string, path: string, error: unknown): MachineError<'io_failed'> {
   const { code, message } = error as { code?: string; message?: string };
-  const reason = (code === undefined ? undefined : ADVICE[code]) ?? message ?? String(error);
-  return new BizraError('io_failed', `cannot ${action} ${path}: ${reason}`, { cause: error });
+  const reason = ioAdvice(code, message ?? '') ?? message ?? String(error);
+  return new MachineError('io_failed', `cannot ${action} ${path}: ${reason}`, { cause: error });
 }
 
 function isMissing(error: unknown): boolean {

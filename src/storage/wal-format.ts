@@ -35,7 +35,7 @@ export function writeRecord(out: Uint8Array, offset: number, payload: Uint8Array
   return end;
 }
 
-/** Reads all records of a segment and tells a torn end from damage. Bounded work for any bytes. */
+/** Reads all records of a segment, as views of it, and tells a torn end from damage. Bounded work for any bytes. */
 export function readRecords(bytes: Uint8Array): WalContents {
   const records: Uint8Array[] = [];
   let offset = 0;
@@ -45,7 +45,7 @@ export function readRecords(bytes: Uint8Array): WalContents {
       const fault = hasGoodRecordAfter(bytes, offset) ? 'middle' : 'torn';
       return { records, goodBytes: offset, fault };
     }
-    records.push(bytes.slice(offset + RECORD_HEADER_BYTES, end));
+    records.push(bytes.subarray(offset + RECORD_HEADER_BYTES, end));
     offset = end;
   }
   return { records, goodBytes: offset, fault: 'none' };

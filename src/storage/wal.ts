@@ -2,11 +2,18 @@ import type { AppendFile, Files } from '#ports/files.ts';
 import { assert } from '#util/assert.ts';
 import { RECORD_BYTES_MAX, RECORD_HEADER_BYTES, readRecords, type WalDamage, writeRecord } from './wal-format.ts';
 
+/** The log is started anew at a height boundary once it is this long, so replay stays short and the disk bounded. */
+const ROTATE_BYTES = 16 * 1024 * 1024;
 const SEGMENT_PREFIX = 'wal-';
 /** Digits of a segment's number, so that names sort in order. */
 const SEGMENT_DIGITS = 10;
 /** Segment numbers found in a directory; anything else in there is not ours. */
 const SEGMENT_NAME = /^wal-(\d{10})$/;
+
+export interface WalOptions {
+  /** Length from which `isLong` asks for a new segment. */
+  readonly rotateBytes?: number;
+}
 
 /**
  * The write-ahead log of consensus inputs: one file (segment) a height. Records are appended in order and are durable
@@ -25,6 +32,7 @@ export class Wal {
   damage: WalDamage | undefined;
   private readonly files: Files;
   private readonly directory: string;
+  private readonly rotateBytes: number;
   private segment: number;
   private file: AppendFile;
   private queue: Uint8Array[] = [];
@@ -42,6 +50,7 @@ export class Wal {
     directory: string,
     segment: { number: number; file: AppendFile },
     found: { records: readonly Uint8Array[]; tornBytes: number; damage: WalDamage | undefined },
+    { rotateBytes = ROTATE_BYTES }: WalOptions,
   ) {
     this.files = files;
     this.directory = directory;
@@ -50,35 +59,45 @@ export class Wal {
     this.records = found.records;
     this.tornBytes = found.tornBytes;
     this.damage = found.damage;
+    this.rotateBytes = rotateBytes;
   }
 
-  /** Opens the log in `directory` (created when absent), reads its newest segment, and cuts a torn end. */
-  static async open(files: Files, directory: string): Promise<Wal> {
+  /**
+   * Opens the log in `directory` (created when absent), reads its newest segment, and copies its records to a new one,
+   * without a torn end. What was read may be in the system's memory alone, and after a failed sync a second one would
+   * succeed without writing it; signatures will depend on these records, so they are written anew.
+   */
+  static async open(files: Files, directory: string, options: WalOptions = {}): Promise<Wal> {
     await files.makeDirectory(directory);
     const numbers = await segmentNumbers(files, directory);
     const number = numbers.at(-1) ?? 1;
-    // A crash during `rotate` left these: the new segment exists only after the old height was in the database.
+    // A crash during `rotate` or `open` left these. A new segment exists only after the old height was in the database,
+    // or with all records of the old one.
     for (const old of numbers.slice(0, -1)) await files.remove(segmentPath(directory, old));
     const path = segmentPath(directory, number);
     const bytes = (await files.read(path)) ?? new Uint8Array(0);
     const { records, goodBytes, fault } = readRecords(bytes);
-    const file = await files.openAppend(path);
-    const torn = fault === 'torn';
-    if (torn) await file.truncate(goodBytes);
-    // What a killed process had written may still be in the system's memory only, and signatures will depend on it.
-    await file.sync();
+    // A damaged segment stays as it is until `rotate`: another start must find the damage as well.
+    const isCopied = bytes.length > 0 && fault !== 'middle';
+    if (isCopied) {
+      await files.replace(segmentPath(directory, number + 1), bytes.subarray(0, goodBytes));
+      await files.remove(path);
+    }
+    const segment = isCopied ? number + 1 : number;
+    const file = await files.openAppend(segmentPath(directory, segment));
     const damage = fault === 'middle' ? { offset: goodBytes, size: bytes.length } : undefined;
-    return new Wal(
-      files,
-      directory,
-      { number, file },
-      { records, tornBytes: torn ? bytes.length - goodBytes : 0, damage },
-    );
+    const tornBytes = fault === 'torn' ? bytes.length - goodBytes : 0;
+    return new Wal(files, directory, { number: segment, file }, { records, tornBytes, damage }, options);
   }
 
   /** Bytes of the current segment, queued ones included. */
   get size(): number {
     return this.file.size + this.queuedBytes;
+  }
+
+  /** True when it should be started anew at the next height boundary. */
+  get isLong(): boolean {
+    return this.size > this.rotateBytes;
   }
 
   /** Resolves once the record is handed to the operating system. `record` may be reused after the call. */

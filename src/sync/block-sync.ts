@@ -1,22 +1,24 @@
 import type { Clock, Timer } from '#ports/clock.ts';
 import type { PeerId } from '#ports/transport.ts';
-import { BizraError } from '#util/errors.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
+import { PeerTrust } from './peer-trust.ts';
 
 /** Heights asked for ahead of the applied one: bounds what a fast peer can make this node hold. */
 const WINDOW_HEIGHTS = 128;
-/** Heights in one request; the answer also ends at BATCH_MAX_BYTES, so large blocks come few at a time. */
-const BATCH_HEIGHTS = 32;
+/** An answer ends here, whatever the number of heights, so large blocks come few at a time. */
 const BATCH_MAX_BYTES = 2 * 1024 * 1024;
 /** Fetched blocks that wait for their turn: with full blocks the window is not 128 of them. */
 const WAITING_MAX_BYTES = 64 * 1024 * 1024;
-const REQUEST_TIMEOUT_MS = 10_000;
 /** The height that everything waits for is asked of another peer after this long: a slow one must not hold up the rest. */
 const STALLED_MS = 500;
+/**
+ * When everybody is asked already and the height that everything waits for does not come, it is asked again alone, of
+ * one peer after the other: what was lost on the way would be waited for as long as a large answer may take.
+ */
+const AGAIN_TIMEOUT_MS = 2_000;
+const AGAIN_MAX = 4;
 /** One height behind is the ordinary case of votes in flight: only after this long is the block fetched. */
 const ONE_BEHIND_GRACE_MS = 150;
-/** A peer that did not deliver what it claimed is left alone this long, doubled with each failure. */
-const DISTRUST_MIN_MS = 1_000;
-const DISTRUST_MAX_MS = 60_000;
 /** Farther behind than this, the node counts as catching up: it refuses transactions and says so in `status`. */
 export const CATCHING_UP_HEIGHTS = 3;
 
@@ -45,11 +47,6 @@ export interface SyncPeers<Fetched extends FetchedBlock> {
   blame(peer: PeerId, reason: string): void;
 }
 
-interface PeerTrust {
-  failures: number;
-  distrustedUntilMs: number;
-}
-
 /**
  * Brings a node that is behind to the head: pulls ranges from several peers at once, verifies each block by the commit
  * that came with it, and applies them in order through consensus, the one path that applies heights. A peer is believed
@@ -63,6 +60,8 @@ export class BlockSync<Fetched extends FetchedBlock> {
   private readonly onCatchingUp: (catchingUp: boolean) => void;
   private readonly trust = new Map<PeerId, PeerTrust>();
   private readonly busy = new Set<PeerId>();
+  /** Single heights that were asked for again, by peer; the one that was asked longest ago comes first. */
+  private readonly again = new Set<PeerId>();
   /** Fetched and waiting for their turn, with who sent them. */
   private readonly fetched = new Map<number, { readonly peer: PeerId; readonly block: Fetched }>();
   /** Heights that a request in flight will bring. */
@@ -71,8 +70,12 @@ export class BlockSync<Fetched extends FetchedBlock> {
   private pokeAtMs = 0;
   private behindSinceMs: number | undefined;
   private applying = false;
+  /** The height that is being verified or applied. */
+  private inHand = 0;
   private stopped = false;
   private toldCatchingUp = false;
+  /** The last height that came from peers, or that this process started with. */
+  private syncedHeight: number;
   /** Blocks applied from peers since start. */
   appliedCount = 0;
 
@@ -85,6 +88,7 @@ export class BlockSync<Fetched extends FetchedBlock> {
     onCatchingUp: (catchingUp: boolean) => void;
   }) {
     this.chain = components.chain;
+    this.syncedHeight = components.chain.height();
     this.peers = components.peers;
     this.clock = components.clock;
     this.onFatal = components.onFatal;
@@ -98,7 +102,8 @@ export class BlockSync<Fetched extends FetchedBlock> {
 
   /**
    * True while peers are well ahead. One that failed to deliver what it claimed does not count until it has delivered
-   * again, so that a liar costs a node one request and not its work.
+   * again, and a node that decided its last height by votes is where the network is, whatever peers claim: else anybody
+   * who connects could keep it from taking transactions.
    */
   get catchingUp(): boolean {
     return this.toldCatchingUp;
@@ -134,7 +139,8 @@ export class BlockSync<Fetched extends FetchedBlock> {
   private tellCatchingUp(): void {
     const honest = this.peers.heads().filter(({ peer }) => (this.trust.get(peer)?.failures ?? 0) === 0);
     const head = Math.max(0, ...honest.map((peer) => peer.head));
-    const catchingUp = head - this.chain.height() >= CATCHING_UP_HEIGHTS;
+    const height = this.chain.height();
+    const catchingUp = height === this.syncedHeight && head - height >= CATCHING_UP_HEIGHTS;
     if (catchingUp === this.toldCatchingUp) return;
     this.toldCatchingUp = catchingUp;
     this.onCatchingUp(catchingUp);
@@ -175,13 +181,49 @@ export class BlockSync<Fetched extends FetchedBlock> {
       if (this.busy.has(peer)) continue;
       const from = this.firstMissing();
       if (from === undefined || from < base || from > head || !this.hasRoom(from)) continue;
-      const count = Math.min(this.missingRun(from), head - from + 1);
-      const sinceMs = this.clock.monotonicMs();
+      const trust = this.trustIn(peer);
+      const count = Math.min(this.missingRun(from), head - from + 1, trust.batchHeights);
       this.busy.add(peer);
-      this.pokeIn(STALLED_MS);
-      for (let height = from; height < from + count; height++) this.requested.set(height, { peer, sinceMs });
-      this.fetchRange(peer, from, count).catch(this.onFatal);
+      this.note(peer, from, count);
+      this.fetchRange(peer, from, count, trust.patienceMs)
+        .finally(() => {
+          this.busy.delete(peer);
+          for (const [height, owner] of this.requested) if (owner.peer === peer) this.requested.delete(height);
+        })
+        .then(() => this.poke())
+        .catch((error: unknown) => this.fail(error));
     }
+    this.askAgain();
+  }
+
+  /** The next height, of a peer that has it and has not answered yet. */
+  private askAgain(): void {
+    const next = this.chain.height() + 1;
+    if (this.isCovered(next) || this.again.size >= AGAIN_MAX) return;
+    const having = this.peers.heads().filter(({ base, head }) => base <= next && next <= head);
+    const peer = having.find((candidate) => this.busy.has(candidate.peer) && !this.again.has(candidate.peer))?.peer;
+    if (peer === undefined) return;
+    this.again.add(peer);
+    this.note(peer, next, 1);
+    this.fetchRange(peer, next, 1, AGAIN_TIMEOUT_MS)
+      .finally(() => this.again.delete(peer))
+      .then(() => this.poke())
+      .catch((error: unknown) => this.fail(error));
+  }
+
+  private note(peer: PeerId, from: number, count: number): void {
+    const sinceMs = this.clock.monotonicMs();
+    for (let height = from; height < from + count; height++) this.requested.set(height, { peer, sinceMs });
+    this.pokeIn(STALLED_MS);
+  }
+
+  private trustIn(peer: PeerId): PeerTrust {
+    let trust = this.trust.get(peer);
+    if (trust === undefined) {
+      trust = new PeerTrust();
+      this.trust.set(peer, trust);
+    }
+    return trust;
   }
 
   private firstMissing(): number | undefined {
@@ -199,45 +241,39 @@ export class BlockSync<Fetched extends FetchedBlock> {
   }
 
   private missingRun(from: number): number {
-    const end = Math.min(from + BATCH_HEIGHTS, this.chain.height() + 1 + WINDOW_HEIGHTS);
+    const end = this.chain.height() + 1 + WINDOW_HEIGHTS;
     let height = from;
     while (height < end && !this.isCovered(height)) height++;
     return height - from;
   }
 
   private isCovered(height: number): boolean {
-    if (this.fetched.has(height)) return true;
+    if (height === this.inHand || this.fetched.has(height)) return true;
     const request = this.requested.get(height);
     if (request === undefined) return false;
     const isNext = height === this.chain.height() + 1;
     return !isNext || this.clock.monotonicMs() - request.sinceMs < STALLED_MS;
   }
 
-  private async fetchRange(peer: PeerId, from: number, count: number): Promise<void> {
+  private async fetchRange(peer: PeerId, from: number, count: number, timeoutMs: number): Promise<void> {
+    const startMs = this.clock.monotonicMs();
     try {
-      const blocks = await this.peers.fetch(peer, from, count, BATCH_MAX_BYTES, REQUEST_TIMEOUT_MS);
+      const blocks = await this.peers.fetch(peer, from, count, BATCH_MAX_BYTES, timeoutMs);
       if (blocks.length === 0 || blocks.length > count) throw new BizraError('bad_answer', 'wrong number of blocks');
       for (const [index, block] of blocks.entries()) {
         if (block.height !== from + index) throw new BizraError('bad_answer', 'blocks out of order');
         if (from + index > this.chain.height()) this.fetched.set(from + index, { peer, block });
       }
+      this.trustIn(peer).answered(this.clock.monotonicMs() - startMs);
     } catch (error) {
-      if (!(error instanceof BizraError)) throw error;
-      this.distrust(peer);
-    } finally {
-      this.busy.delete(peer);
-      for (const [height, owner] of this.requested) if (owner.peer === peer) this.requested.delete(height);
+      if (!(error instanceof BizraError) || error instanceof MachineError) throw error;
+      const isSilence = error.code === 'timeout' || error.code === 'disconnected';
+      this.distrust(peer, isSilence ? 'silent' : 'failed');
     }
-    this.poke();
   }
 
-  private distrust(peer: PeerId): void {
-    const trust = this.trust.get(peer) ?? { failures: 0, distrustedUntilMs: 0 };
-    trust.failures++;
-    const pauseMs = Math.min(DISTRUST_MIN_MS * 2 ** (trust.failures - 1), DISTRUST_MAX_MS);
-    trust.distrustedUntilMs = this.clock.monotonicMs() + pauseMs;
-    this.trust.set(peer, trust);
-    this.pokeIn(pauseMs);
+  private distrust(peer: PeerId, why: 'silent' | 'failed'): void {
+    this.pokeIn(this.trustIn(peer)[why](this.clock.monotonicMs()));
     this.tellCatchingUp();
   }
 
@@ -245,9 +281,10 @@ export class BlockSync<Fetched extends FetchedBlock> {
     if (this.applying || this.stopped) return;
     this.applying = true;
     this.applyAll()
-      .catch(this.onFatal)
+      .catch((error: unknown) => this.fail(error))
       .finally(() => {
         this.applying = false;
+        this.inHand = 0;
         if (this.fetched.has(this.chain.height() + 1)) this.applyReady();
       });
   }
@@ -258,23 +295,32 @@ export class BlockSync<Fetched extends FetchedBlock> {
       const next = this.fetched.get(height);
       if (next === undefined || this.stopped) return;
       this.fetched.delete(height);
+      this.inHand = height;
       try {
         await this.chain.verify(next.block);
       } catch (error) {
-        if (!(error instanceof BizraError)) throw error;
+        if (!(error instanceof BizraError) || error instanceof MachineError) throw error;
         this.peers.blame(next.peer, error.code);
         this.discardFrom(next.peer);
-        this.distrust(next.peer);
+        this.distrust(next.peer, 'failed');
+        this.inHand = 0;
         this.requestMore();
         return;
       }
       // Consensus may have decided the height by votes meanwhile.
       if (this.chain.height() + 1 !== height) continue;
+      this.syncedHeight = height;
       await this.chain.apply(next.block);
       this.appliedCount++;
-      this.trust.delete(next.peer);
+      this.trust.get(next.peer)?.delivered();
       this.requestMore();
     }
+  }
+
+  /** What happened is not a peer's fault: nothing more is asked for by a process that must end. */
+  private fail(error: unknown): void {
+    this.stop();
+    this.onFatal(error);
   }
 
   private discardFrom(peer: PeerId): void {

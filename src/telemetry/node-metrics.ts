@@ -93,6 +93,10 @@ function consensusMetrics(registry: MetricsRegistry) {
     ),
     numTxs: registry.gauge('consensus_num_txs', 'Transactions in the latest block.'),
     totalTxs: registry.counter('consensus_total_txs', 'Transactions committed since start.'),
+    foreignSignatures: registry.counter(
+      'consensus_foreign_signatures_total',
+      'Signatures of this validator that another process made: above 0, this node has stopped signing.',
+    ),
     blockSizeBytes: registry.gauge('consensus_block_size_bytes', 'Size of the latest block.'),
   };
 }

@@ -4,6 +4,7 @@ import { type BlockId, equalBlockIds } from './block-id.ts';
 import { type Commit, type CommitSig, commitSignBytes, FLAG_ABSENT, FLAG_COMMIT } from './commit.ts';
 import { check } from './errors.ts';
 import { hasTwoThirds } from './quorum.ts';
+import { ZERO_TIME } from './time.ts';
 import type { Validator, ValidatorSet } from './validator-set.ts';
 
 /** A share of the voting power: more than numerator / denominator of it must have signed. */
@@ -16,7 +17,7 @@ export interface TrustLevel {
 export const DEFAULT_TRUST_LEVEL: TrustLevel = Object.freeze({ numerator: 1n, denominator: 3n });
 
 /**
- * Checks a commit before a block is executed on it: it is for this height and block, entry i is validator i's, more
+ * Checks a commit before a block is executed on it: it is for this height and block, entry i is validator i's or blank, more
  * than two thirds of the power voted for the block, and *every* signature present is valid, those for nil included;
  * one bad signature anywhere refuses the whole commit. Throws `bad_commit`, `not_enough_power` or `bad_signature`.
  */
@@ -32,7 +33,10 @@ export async function verifyCommit(
   const signed: Signed[] = [];
   let power = 0n;
   for (const [index, sig] of commit.signatures.entries()) {
-    if (sig.flag === FLAG_ABSENT) continue;
+    if (sig.flag === FLAG_ABSENT) {
+      checkBlank(index, sig);
+      continue;
+    }
     const validator = checkOwner(validators, index, sig);
     signed.push({ index, validator });
     if (sig.flag === FLAG_COMMIT) power += validator.votingPower;
@@ -40,6 +44,8 @@ export async function verifyCommit(
   checkPower(power, validators.totalPower, hasTwoThirds(power, validators.totalPower));
   await checkSignatures(verifier, chainId, commit, signed);
 }
+
+export type CommitVerification = typeof verifyCommit;
 
 /**
  * As light clients do it: looks at votes for the block alone, in order, and only until more than two thirds of the
@@ -129,6 +135,15 @@ function checkOwner(validators: ValidatorSet, index: number, sig: CommitSig): Va
     () => `address ${toHex(sig.validatorAddress)} does not belong to entry ${index}`,
   );
   return validator;
+}
+
+/** Nothing vouches for what an absent entry says, so it says nothing. */
+function checkBlank(index: number, { validatorAddress, timestamp, signature }: CommitSig): void {
+  check(
+    validatorAddress.length === 0 && signature.length === 0 && timestamp === ZERO_TIME,
+    'bad_commit',
+    () => `absent entry ${index} has content`,
+  );
 }
 
 function checkPower(power: bigint, total: bigint, enough: boolean): void {

@@ -224,7 +224,7 @@ function readLightClientAttack(reader: Reader): LightClientAttackEvidence {
       else if (field === 2) commonHeight = reader.positiveInt53();
       else if (field === 3) {
         if (byzantineValidators.length === MAX_VALIDATORS) throw reader.fault('too many validators');
-        byzantineValidators.push(reader.message(readValidator));
+        byzantineValidators.push(reader.message((inner) => readValidator(inner)));
       } else if (field === 4) totalVotingPower = reader.int64();
       else if (field === 5) timestamp = reader.message(readTimestamp);
       else return false;
@@ -248,7 +248,7 @@ function readLightBlock(reader: Reader): LightClientAttackEvidence['conflictingB
   let set: { validators: Validator[]; proposer: Validator } | undefined;
   readMessage(reader, (field) => {
     if (field === 1) signed = reader.message(readSignedHeader);
-    else if (field === 2) set = reader.message(readValidators);
+    else if (field === 2) set = reader.message((inner) => readValidators(inner, 0n));
     else return false;
     return true;
   });

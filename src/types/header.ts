@@ -27,8 +27,8 @@ export interface Header {
 /** CometBFT's bound on an encoded header. */
 export const MAX_HEADER_BYTES = 626;
 
-/** CometBFT lets an application choose; 32 covers every one that we know. */
-const MAX_APP_HASH_BYTES = 32;
+/** CometBFT lets an application choose, so an attack on light clients may have any; ours has 32. */
+const MAX_APP_HASH_BYTES = 256;
 
 /** Scalars are wrapped as google.protobuf.StringValue, Int64Value and BytesValue do it: in field 1. */
 const HASHED_FIELDS: readonly ((writer: Writer, header: Header) => void)[] = [

@@ -21,5 +21,8 @@ export const BLOCK_PROTOCOL = 11n;
 /** Total voting power: an eighth of int64, so that priorities can be computed without overflow. */
 export const MAX_TOTAL_VOTING_POWER = (2n ** 63n - 1n) / 8n;
 
+/** Bytes of a transaction at least: it carries a signature. So a block of so many bytes has only so many of them. */
+export const MIN_TX_BYTES = 64;
+
 /** Transactions in a block: a transfer takes more than 200 bytes, and empty ones must not cost memory without end. */
 export const MAX_BLOCK_TXS = 500_000;

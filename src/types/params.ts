@@ -58,10 +58,15 @@ export function hashConsensusParams(params: ConsensusParams): Uint8Array {
   );
 }
 
+/** Bytes that a block may have; -1 leaves only the limit that every block has. */
+export function blockBytesMax({ block }: Pick<ConsensusParams, 'block'>): number {
+  return block.maxBytes < 0 ? MAX_BLOCK_BYTES : block.maxBytes;
+}
+
 /** Throws `bad_params`, naming the field in CometBFT's spelling, its value and what is allowed. */
 export function validateConsensusParams(params: ConsensusParams): void {
   const { block, evidence, validator, abci } = params;
-  const largest = block.maxBytes === -1 ? MAX_BLOCK_BYTES : block.maxBytes;
+  const largest = blockBytesMax(params);
   const checkRange = (name: string, value: number | bigint, min: number, max: number | bigint): void =>
     check(
       (typeof value === 'bigint' || Number.isSafeInteger(value)) && value >= min && value <= max,

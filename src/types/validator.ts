@@ -34,8 +34,12 @@ export function writeValidators(writer: Writer, validators: readonly Validator[]
   writer.message(2, (inner) => writeValidator(inner, proposer));
 }
 
-/** Reads a ValidatorSet sub-message as it is, at most MAX_VALIDATORS long; each address must be its key's. */
-export function readValidators(reader: Reader): { validators: Validator[]; proposer: Validator } {
+/**
+ * Reads a ValidatorSet sub-message as it is, at most MAX_VALIDATORS long; each address must be its key's. `lowestPower`
+ * is 0 where the set is somebody else's claim: a light client takes members without power.
+ */
+export function readValidators(reader: Reader, lowestPower = 1n): { validators: Validator[]; proposer: Validator } {
+  const readOne = (inner: Reader): Validator => readValidator(inner, lowestPower);
   const validators: Validator[] = [];
   let proposer: Validator | undefined;
   readMessage(
@@ -43,8 +47,8 @@ export function readValidators(reader: Reader): { validators: Validator[]; propo
     (field) => {
       if (field === 1) {
         if (validators.length === MAX_VALIDATORS) throw reader.fault('too many validators');
-        validators.push(reader.message(readValidator));
-      } else if (field === 2) proposer = reader.message(readValidator);
+        validators.push(reader.message(readOne));
+      } else if (field === 2) proposer = reader.message(readOne);
       else return false;
       return true;
     },
@@ -53,7 +57,7 @@ export function readValidators(reader: Reader): { validators: Validator[]; propo
   return { validators, proposer: required(proposer, reader, 'proposer') };
 }
 
-export function readValidator(reader: Reader): Validator {
+export function readValidator(reader: Reader, lowestPower = 1n): Validator {
   let address: Uint8Array | undefined;
   let pubKey: PublicKey | undefined;
   let votingPower = 0n;
@@ -72,20 +76,21 @@ export function readValidator(reader: Reader): Validator {
     votingPower,
     proposerPriority,
   };
-  checkValidator(validator);
+  checkValidator(validator, lowestPower);
   return Object.freeze(validator);
 }
 
 /** Throws `bad_validator_set` unless the address is the key's and the power is possible. */
-export function checkValidator({ address, pubKey, votingPower }: Validator): void {
+export function checkValidator({ address, pubKey, votingPower }: Validator, lowestPower = 1n): void {
   check(
     isWellFormedKey(pubKey) && equalBytes(address, validatorAddress(pubKey)),
     'bad_validator_set',
     () => `address ${toHex(address.subarray(0, 32))} is not that of the validator's key`,
   );
   check(
-    votingPower > 0n && votingPower <= MAX_TOTAL_VOTING_POWER,
+    votingPower >= lowestPower && votingPower <= MAX_TOTAL_VOTING_POWER,
     'bad_validator_set',
-    () => `validator ${toHex(address)} has voting power ${votingPower}; expected 1 to ${MAX_TOTAL_VOTING_POWER}`,
+    () =>
+      `validator ${toHex(address)} has voting power ${votingPower}; expected ${lowestPower} to ${MAX_TOTAL_VOTING_POWER}`,
   );
 }

@@ -12,3 +12,9 @@ export class BizraError<Code extends string = string> extends Error {
     this.code = code;
   }
 }
+
+/**
+ * What this machine alone suffers: a disk that fails, a record that is damaged. Others see nothing of it, so it never
+ * becomes a transaction's result, a verdict on a block, or a peer's fault: the node stops, or asks others.
+ */
+export class MachineError<Code extends string = string> extends BizraError<Code> {}

@@ -5,6 +5,7 @@ import { type RegisteredError, SDK_ERRORS } from '../errors.ts';
 import { authQueries } from '../modules/auth/queries.ts';
 import { bankQueries } from '../modules/bank/queries.ts';
 import { chainQueries } from '../modules/chain/queries.ts';
+import { slashingQueries } from '../modules/slashing/queries.ts';
 import type { Modules } from '../modules.ts';
 import { QueryRefusal } from './errors.ts';
 import type { QueryExtra, QueryHandler } from './handler.ts';
@@ -38,12 +39,13 @@ export class Queries {
   private readonly handlers: ReadonlyMap<string, QueryHandler>;
 
   constructor({ modules, simulate }: QueriesParts) {
-    const { auth, bank, chain, addresses } = modules;
+    const { auth, bank, chain, slashing, addresses } = modules;
     this.handlers = new Map(
       Object.entries({
         ...authQueries(auth, addresses),
         ...bankQueries(bank, addresses),
         ...chainQueries(chain),
+        ...slashingQueries(slashing),
         ...txQueries(simulate),
       }),
     );

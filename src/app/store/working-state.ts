@@ -142,7 +142,7 @@ export class WorkingState {
       if (bytes === undefined) return ABSENT;
       return { value: codec.decode(bytes), size: bytes.length, committed: bytes, codec: undefined };
     } catch (error) {
-      throw new StateReadFailure(`committed state of store ${store} could not be read`, { cause: error });
+      throw new StateReadFailure(store, error);
     }
   }
 

@@ -9,6 +9,7 @@ import { type HomeOptions, type JsonOptions, wholeNumber, withHome, withJson } f
 import { formatTable, print } from '../output.ts';
 import { type PassphraseOptions, readNewPassphrase, readPassphrase } from '../passphrase.ts';
 import type { Terminal } from '../terminal.ts';
+import { registerProtection } from './protection.ts';
 
 interface KeysOptions extends HomeOptions, JsonOptions, PassphraseOptions {
   readonly prefix?: string;
@@ -121,7 +122,9 @@ function withPassphrase(command: Command): Command {
 }
 
 export function registerKeys(program: Command, terminal: Terminal): void {
-  const group = program.command('keys').description('account keys, encrypted in the home');
+  const group = program
+    .command('keys')
+    .description('account keys, encrypted in the home; what the validator key signed');
   withPassphrase(keyCommand(group, terminal, 'add <name>', 'make a key and show its mnemonic once'))
     .option('--recover', 'from a mnemonic that you have')
     .option(
@@ -147,4 +150,5 @@ export function registerKeys(program: Command, terminal: Terminal): void {
   keyCommand(group, terminal, 'delete <name>', 'delete a key')
     .option('--yes', 'do not ask')
     .action((name: string, options: ConfirmOptions) => deleteKey(terminal, name, options));
+  registerProtection(group, terminal);
 }

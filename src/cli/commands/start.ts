@@ -12,6 +12,7 @@ const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 interface StartOptions extends HomeOptions, SettingFlags {
   readonly stopWithInput?: boolean;
+  readonly recoverSigningRecord?: boolean;
   readonly json?: boolean;
 }
 
@@ -61,6 +62,7 @@ async function start(terminal: Terminal, options: StartOptions): Promise<void> {
       settings,
       paths: homePaths(options.home),
       signal: controller.signal,
+      recoverSigningRecord: options.recoverSigningRecord,
       onReady: (info) => {
         if (options.json === true) terminal.line(JSON.stringify({ event: 'ready', ...info }));
       },
@@ -74,6 +76,10 @@ export function registerStart(program: Command, terminal: Terminal): void {
   const command = withHome(program.command('start'), terminal)
     .description('run the node until SIGINT or SIGTERM')
     .option('--json', 'print one JSON object when the node is ready')
+    .option(
+      '--recover-signing-record',
+      'go on where data/priv_validator_state.json is lost or old, once no other process has the key: signs nothing for 10 heights',
+    )
     .addHelpText(
       'after',
       '\nEvery setting of config.toml is also a flag: --mempool.size 1000, --consensus.timeout_propose_ms 900 ...',

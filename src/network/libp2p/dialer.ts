@@ -53,6 +53,8 @@ export interface DialerComponents {
   /** Whether a connection to the peer exists, in whatever state. */
   connected(peer: string): boolean;
   bannedFor(peer: string): number;
+  /** Monotonic, milliseconds. */
+  nowMs(): number;
 }
 
 export interface DialerOptions {
@@ -137,12 +139,16 @@ export class PersistentDialer {
       return;
     }
     peer.dialing = true;
+    const startMs = this.components.nowMs();
     try {
       await this.components.dial(target);
       this.schedule(peer, MAX_PERSISTENT_REDIAL_MS);
     } catch {
       peer.attempt++;
-      this.schedule(peer, this.delay(peer));
+      // Dials into a cut end by timeout. The backoff is from one dial to the next, so it is over by then: TCP's own
+      // repetitions lie seconds apart, and after the heal only a new dial is quick.
+      const spentMs = this.components.nowMs() - startMs;
+      this.schedule(peer, Math.max(MIN_REDIAL_MS * (0.5 + Math.random() / 2), this.delay(peer) - spentMs));
     } finally {
       peer.dialing = false;
     }

@@ -108,6 +108,7 @@ export class Libp2pTransport implements Transport {
       dial: (target: DialTarget) => this.dial(target),
       connected: (peer: string) => this.links.hasAny(peer),
       bannedFor: (peer: string) => this.book.bannedFor(peer),
+      nowMs: () => performance.now(),
     };
     this.dialer = new PersistentDialer(
       dialing,

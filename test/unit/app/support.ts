@@ -14,6 +14,7 @@ import { InlineVerifier, type Verifier } from '#crypto/verifier.ts';
 import type { ChangeSet, StateReader, StateView, StoreName, StoreRange } from '#state/store.ts';
 import type { Genesis } from '#types/genesis.ts';
 import { DEFAULT_CONSENSUS_PARAMS } from '#types/params.ts';
+import { ValidatorSet } from '#types/validator-set.ts';
 import { compareBytes, fromLatin1, toLatin1 } from '#util/bytes.ts';
 
 export const CHAIN_ID = 'test-1';
@@ -149,6 +150,11 @@ export function chainOf(
   };
 }
 
+/** The validator of every chain that these tests make. */
+export const VALIDATORS = ValidatorSet.create([
+  { pubKey: { type: 'ed25519', bytes: new Uint8Array(32).fill(1) }, votingPower: 10n },
+]);
+
 export function blockRequest(height: number, txs: readonly Uint8Array[]): Parameters<Ledger['execute']>[0] {
   return {
     height,
@@ -162,7 +168,8 @@ export function blockRequest(height: number, txs: readonly Uint8Array[]): Parame
       signatures: [],
     },
     lastValidators: undefined,
-    evidence: [],
+    nextValidators: VALIDATORS,
+    misbehavior: [],
   };
 }
 

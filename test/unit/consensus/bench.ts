@@ -361,3 +361,14 @@ export function useBenches(): (options?: BenchOptions) => Bench {
     return bench;
   };
 }
+
+/** Me, v3 of four, in round 1 and locked on A since round 0. */
+export function lockedOnA(bench: Bench): Bench {
+  const b = bench.start();
+  b.propose(0, 'A');
+  assert.deepEqual(b.prevotes(0, 'A', [0, 1]), ['execute A', 'publish precommit r0 A']);
+  b.precommits(0, 'nil', [0, 1]);
+  assert.deepEqual(b.timeout('precommitWait', 0), ['schedule propose r1 850ms']);
+  assert.equal(b.summary, '2/1/propose locked=A@0 valid=A@0');
+  return b;
+}

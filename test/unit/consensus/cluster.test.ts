@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { BrokenRule } from '#consensus/height-state.ts';
+import type { BrokenRule } from '#util/broken-rule.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 
 const HEAL_AT_MS = 8_000;

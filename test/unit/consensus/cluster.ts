@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { Consensus } from '#consensus/consensus.ts';
 import type { Effect } from '#consensus/effect.ts';
-import type { BrokenRule } from '#consensus/height-state.ts';
 import type { HeightContext, Input, SignedMessage } from '#consensus/input.ts';
 import { hasBit } from '#consensus/vote-set.ts';
 import type { Block } from '#types/block.ts';
@@ -9,6 +8,7 @@ import { type BlockId, blockIdKey } from '#types/block-id.ts';
 import { type Commit, medianTime } from '#types/commit.ts';
 import type { ValidatorSet } from '#types/validator-set.ts';
 import { PRECOMMIT, PREVOTE } from '#types/vote.ts';
+import type { BrokenRule } from '#util/broken-rule.ts';
 import { idOf, MS, makeBlock, makeValidators, START, signatureOf } from './bench.ts';
 
 /** Virtual milliseconds. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { PREVOTE } from '#types/vote.ts';
 import { AssertionError } from '#util/assert.ts';
-import { flags, MS, START, useBenches } from './bench.ts';
+import { flags, MS, makeVote, START, useBenches } from './bench.ts';
 
 describe('from height to height', () => {
   const bench = useBenches();
@@ -147,6 +148,19 @@ describe('from height to height', () => {
       assert.equal(b.core.votes(2, 0, 2).length, 4);
     });
 
+    it('has nil precommits where the commit that decided has them', () => {
+      const b = bench({ me: 0 });
+      const { lastCommit } = b.context(2);
+      assert.ok(lastCommit);
+      const signatures = lastCommit.signatures.map((entry, index) => ({
+        ...entry,
+        flag: index === 2 ? 3 : entry.flag,
+      }));
+      b.newHeight({ lastCommit: { ...lastCommit, signatures } as typeof lastCommit });
+      b.timeout('newHeight', 0);
+      assert.equal(builtOn(b), 'CCNC');
+    });
+
     it('takes my own precommit that was signed after the decision', () => {
       const b = bench({ me: 3, answerSign: false }).start();
       b.propose(0, 'A');
@@ -208,6 +222,26 @@ describe('from height to height', () => {
       assert.deepEqual(rounds, [96, 96, 97, 97, 98, 98, 99, 99]);
       assert.equal(inputs.filter((input) => input.kind === 'proposal').length, 4);
       assert.equal(inputs.filter((input) => input.kind === 'block').length, 4);
+    });
+
+    it('of ever higher rounds are not taken from one validator for ever', () => {
+      const b = bench().start();
+      const wanted = (round: number, index: number): boolean =>
+        b.core.wantsVote(makeVote(b.validators, index, { type: PREVOTE, height: 3, round, blockId: b.id('N') }));
+      for (let round = 0; round < 300; round++) b.prevotes(round, 'N', [0], 3);
+      assert.equal(wanted(300, 0), false);
+      assert.equal(wanted(300, 1), true);
+      b.decidedBlock('A', 0, [0, 1, 2]);
+      b.newHeight({}, 3);
+      assert.equal(wanted(300, 0), true);
+    });
+
+    it('keep blocks of held proposals only', () => {
+      const b = bench().start();
+      b.proposal(0, 'N', -1, 3);
+      for (const name of ['X', 'Y', 'Z']) b.block(name, b.now, 3);
+      b.decidedBlock('A', 0, [0, 1, 2]);
+      assert.deepEqual(b.newHeight({}, 3).slice(0, 2), ['schedule newHeight r0 0ms', 'redeliver 1']);
     });
 
     it('keep nothing of strangers', () => {

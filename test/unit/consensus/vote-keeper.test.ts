@@ -86,6 +86,17 @@ describe('VoteKeeper', () => {
     assert.equal(votes.skipTarget(), 5);
   });
 
+  it('forgets the power of those whom it caught up with, and counts each once', () => {
+    const votes = keeper(0);
+    for (let round = 1; round < 5; round++) votes.add(vote(0, PREVOTE, round));
+    assert.equal(votes.skipTarget(), undefined);
+    votes.advance(4);
+    votes.add(vote(1, PREVOTE, 9));
+    assert.equal(votes.skipTarget(), undefined);
+    votes.add(vote(2, PREVOTE, 7));
+    assert.equal(votes.skipTarget(), 7);
+  });
+
   it('hears a claim before the first vote of its round, but not for rounds ahead', () => {
     const votes = keeper(1);
     votes.claim('peer', 1, PREVOTE, idOf('B'));

@@ -35,6 +35,7 @@ describe('VoteSet', () => {
     const set = votes([0, A], [1, A]);
     assert.deepEqual(set.add(precommit(1, A)), { added: false, conflict: undefined });
     assert.equal(set.hasTwoThirdsAny, false);
+    assert.equal(set.majority, undefined);
   });
 
   it('tells of a double vote once, and keeps the first', () => {
@@ -57,6 +58,10 @@ describe('VoteSet', () => {
     assert.equal(hasBit(set.bitmap(B), 0) && hasBit(set.bitmap(A), 0), true);
     assert.equal(hasBit(set.bitmap(B), 3), false);
     assert.equal(flags(set.makeCommit(B)), 'CCC-');
+    const two = votes([0, A], [1, B]);
+    two.claim('peer', B);
+    assert.equal(two.add(precommit(0, B)).added, true);
+    assert.equal(two.hasTwoThirdsAny, false);
   });
 
   it('hears each peer once, and 64 of them', () => {

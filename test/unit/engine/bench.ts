@@ -70,7 +70,7 @@ export class FakeTransport implements Transport {
     return true;
   }
 
-  request(): Promise<Uint8Array> {
+  request(_peer: PeerId, _bytes: Uint8Array, _timeoutMs: number): Promise<Uint8Array> {
     return Promise.reject(new NetworkError('timeout', 'nobody answers here'));
   }
 
@@ -112,6 +112,10 @@ export class NodeBench {
     return this.opened;
   }
 
+  get started(): boolean {
+    return this.opened !== undefined;
+  }
+
   async install(): Promise<this> {
     await createSignerFiles(this.files, 'key', 'state', this.keys[0] as Ed25519KeyPair);
     await initializeChain(this.kv, this.genesis, await BlockStore.open(this.kv));
@@ -120,10 +124,13 @@ export class NodeBench {
   }
 
   async start(): Promise<void> {
+    const { length } = this.deeds;
     const signer = await FileSigner.open(this.files, 'key', 'state', { lock: NO_LOCK });
+    // Opening writes the record again and signs nothing.
+    this.deeds.length = length;
     this.opened = await Node.open(
       {
-        clock: new VirtualClock(this.scheduler, { alive: true }, 0),
+        clock: new VirtualClock(this.scheduler, { alive: true }, { ms: 0 }),
         random: new Chance(1),
         kv: this.watched(),
         wal: await Wal.open(this.files, 'wal'),

@@ -5,18 +5,34 @@ import { expectedBlockTime, validateBlock } from '#engine/block-validation.ts';
 import { type Body, makeBody } from '#engine/body.ts';
 import type { ChainState } from '#engine/chain-state.ts';
 import { advance, decodeChainState, encodeChainState } from '#engine/chain-state.ts';
+import type { EvidenceRules } from '#engine/evidence-validation.ts';
 import { type Block, hashTxs } from '#types/block.ts';
 import { hashCommit } from '#types/commit.ts';
 import type { Header } from '#types/header.ts';
-import { hashConsensusParams } from '#types/params.ts';
+import { DEFAULT_CONSENSUS_PARAMS, hashConsensusParams } from '#types/params.ts';
 import { BizraError } from '#util/errors.ts';
 import { NodeBench } from './bench.ts';
+
+/** These blocks carry no evidence, so the past is never asked. */
+const NO_HISTORY: EvidenceRules = {
+  history: {
+    chainId: '',
+    initialHeight: 1,
+    height: 0,
+    time: 0n,
+    params: DEFAULT_CONSENSUS_PARAMS.evidence,
+    header: () => undefined,
+    signedHeader: () => undefined,
+    validators: async () => undefined,
+  },
+  committedAt: () => undefined,
+};
 
 const OTHER = new Uint8Array(32).fill(7);
 
 async function codeOf(state: ChainState, body: Body, gas: bigint | undefined = 1n): Promise<string> {
   try {
-    await validateBlock(new InlineVerifier(), state, body, () => gas);
+    await validateBlock(new InlineVerifier(), state, body, () => gas, NO_HISTORY);
     return 'valid';
   } catch (error) {
     assert.ok(error instanceof BizraError, String(error));
@@ -94,7 +110,7 @@ describe('valid(v)', () => {
   });
 
   it('transactions: canonical bytes, and sums within the parameters', async () => {
-    const txs = [new Uint8Array(40).fill(1), new Uint8Array(40).fill(2)];
+    const txs = [new Uint8Array(64).fill(1), new Uint8Array(64).fill(2)];
     const header = { ...block.header, dataHash: hashTxs(txs.map(sha256)) };
     const body = makeBody({ ...block, header, txs });
     assert.equal(await codeOf(state, body), 'valid');
@@ -108,13 +124,34 @@ describe('valid(v)', () => {
       const fitted = { ...header, consensusHash: hashConsensusParams(limits.params) };
       return codeOf(limits, makeBody({ ...block, header: fitted, txs }), gas);
     };
-    assert.equal(await under(limited(79, -1), 1n), 'too_large');
-    assert.equal(await under(limited(80, 10), 6n), 'too_much_gas');
-    assert.equal(await under(limited(80, 12), 6n), 'valid');
+    assert.equal(await under(limited(-1, 11), 6n), 'too_much_gas');
+    assert.equal(await under(limited(-1, 12), 6n), 'valid');
     await assert.rejects(
-      validateBlock(new InlineVerifier(), state, body, () => undefined),
+      validateBlock(new InlineVerifier(), state, body, () => undefined, NO_HISTORY),
       /canonical/,
     );
+  });
+
+  it('stream-limit-per-protocol: all bytes of the block count, so that every valid one can be asked for', async () => {
+    const { length } = makeBody(block).bytes;
+    const under = (maxBytes: number): Promise<string> => {
+      const params = { ...state.params, block: { ...state.params.block, maxBytes } };
+      const header = { ...block.header, consensusHash: hashConsensusParams(params) };
+      return codeOf({ ...state, params }, makeBody({ ...block, header }));
+    };
+    assert.deepEqual([await under(length), await under(length - 1), await under(-1)], ['valid', 'too_large', 'valid']);
+  });
+
+  it('own-proposal-valid: a transaction that peers refuse to carry makes a block invalid', async () => {
+    for (const [size, code] of [
+      [0, 'non_canonical_tx'],
+      [63, 'non_canonical_tx'],
+      [64, 'valid'],
+    ] as const) {
+      const txs = [new Uint8Array(size)];
+      const header = { ...block.header, dataHash: hashTxs(txs.map(sha256)) };
+      assert.equal(await codeOf(state, makeBody({ ...block, header, txs })), code, `${size} bytes`);
+    }
   });
 
   it('the chain record comes back as it was', () => {

@@ -2,11 +2,18 @@ import assert from 'node:assert/strict';
 import { Consensus } from '#consensus/consensus.ts';
 import { validatorAddress } from '#crypto/address.ts';
 import type { Ed25519KeyPair } from '#crypto/ed25519.ts';
+import { sha256 } from '#crypto/hash.ts';
+import { makeBody } from '#engine/body.ts';
+import { compactBlock } from '#engine/compact-block.ts';
 import { recoverHeight } from '#engine/recovery.ts';
 import { decodeWalRecord } from '#engine/wal-record.ts';
 import { MAX_BITMAPS } from '#network/message-codec.ts';
+import { encodeAnswer } from '#network/request-codec.ts';
 import { readRecords } from '#storage/wal-format.ts';
+import { hashTxs } from '#types/block.ts';
 import { type BlockId, NIL_BLOCK_ID } from '#types/block-id.ts';
+import { EMPTY_COMMIT } from '#types/commit.ts';
+import type { Proposal } from '#types/proposal.ts';
 import { PRECOMMIT, PREVOTE, type UnsignedVote, type Vote, type VoteType } from '#types/vote.ts';
 import { equalBytes } from '#util/bytes.ts';
 import { idOf } from '../consensus/bench.ts';
@@ -29,6 +36,13 @@ class Quartet extends NodeBench {
 
   say(peer: string, ...votes: Vote[]): void {
     this.transport.receive(peer, { kind: 'votes', votes });
+  }
+
+  /** By whose turn it is in the first round. */
+  proposed(blockId: BlockId): Proposal {
+    const { proposer } = this.node.chain.state.validators;
+    const key = this.keys.find(({ publicKey }) => equalBytes(publicKey, proposer.pubKey.bytes)) as Ed25519KeyPair;
+    return this.proposal(key, { height: 1, round: 0, polRound: -1, blockId, timestamp: 1n });
   }
 
   report(peer: string, headHeight: number, baseHeight = 1): void {
@@ -79,6 +93,14 @@ describe('what peers send', () => {
     assert.deepEqual(bench.transport.punished, []);
   });
 
+  it('one validator cannot fill the log with votes for ever other blocks at once', async () => {
+    const bench = await quartet();
+    const votes = Array.from({ length: 500 }, (_, i) => bench.signed(1, PREVOTE, idOf(`x${i}`)));
+    bench.say('a', ...votes);
+    bench.say('b', ...votes.toReversed());
+    assert.equal(await bench.logged('vote'), 64);
+  });
+
   it('one validator cannot fill the log with votes for ever other blocks', async () => {
     const bench = await quartet();
     for (let i = 0; i < 100; i++) {
@@ -87,6 +109,26 @@ describe('what peers send', () => {
     }
     assert.equal(await bench.logged('vote'), 2, 'the first, and the one that proves the fault');
   });
+
+  for (const height of [1, 2]) {
+    it(`one validator cannot fill the log with votes of ever higher rounds, ${height === 1 ? 'of this' : 'of the next'} height`, async () => {
+      const bench = await quartet();
+      for (let round = 1; round <= 2_000; round++) {
+        bench.say('a', bench.signed(1, PREVOTE, idOf('x'), { height, round: round * 1_000 }));
+        if (round % 100 === 0) await bench.run(20);
+      }
+      const logged = await bench.logged('vote');
+      assert.ok(logged >= 8 && logged <= 320, `${logged} votes`);
+      // Whoever is ahead with others is still followed.
+      bench.say(
+        'b',
+        bench.signed(2, PREVOTE, idOf('x'), { round: 7 }),
+        bench.signed(3, PREVOTE, idOf('x'), { round: 7 }),
+      );
+      await bench.run(20);
+      assert.equal(bench.node.consensus.round, 7);
+    });
+  }
 
   it('a forged vote bans its sender, and the rest of its message is not verified', async () => {
     const bench = await quartet();
@@ -154,6 +196,32 @@ function standing(core: Consensus) {
   return { height, round, step, lockedRound, validRound, votes };
 }
 
+describe('a block that is filled', () => {
+  it('comes from another peer when the first keeps its transactions back', async () => {
+    const bench = await quartet();
+    const { chain, consensus } = bench.node;
+    const { block } = chain.build(0, EMPTY_COMMIT, chain.state.lastBlockTime);
+    const txs = [new Uint8Array(70).fill(1), new Uint8Array(70).fill(2)];
+    const body = makeBody({ ...block, header: { ...block.header, dataHash: hashTxs(txs.map(sha256)) }, txs });
+    const proposal = bench.proposed(body.blockId);
+    const asked: string[] = [];
+    bench.transport.request = (peer) => {
+      asked.push(peer);
+      return new Promise(() => {});
+    };
+    bench.transport.receive('a', { kind: 'proposal', proposal, block: compactBlock(body, () => false) });
+    const full = { kind: 'proposal', proposal, block: compactBlock(body, () => true) } as const;
+    bench.transport.receive('b', full);
+    await bench.run(30);
+    assert.deepEqual([asked, consensus.block(body.blockId)], [['a'], undefined], 'the first has its chance');
+    await bench.run(30);
+    bench.transport.receive('b', full);
+    await bench.run(20);
+    assert.ok(consensus.block(body.blockId) !== undefined);
+    assert.deepEqual(asked, ['a']);
+  });
+});
+
 describe('what peers are told', () => {
   it('a height of many rounds is reported within the limits of the message', async () => {
     const bench = await quartet();
@@ -170,6 +238,28 @@ describe('what peers are told', () => {
       'the newest rounds are in it',
     );
   });
+
+  for (const isTrue of [true, false]) {
+    it(`a proposal is passed on ${isTrue ? 'with its block' : 'alone when the hashes in its block are not those of its contents'}`, async () => {
+      const bench = await quartet();
+      const { chain, consensus } = bench.node;
+      const { block } = chain.build(0, EMPTY_COMMIT, chain.state.lastBlockTime);
+      const dataHash = isTrue ? block.header.dataHash : new Uint8Array(32).fill(7);
+      const { blockId, bytes } = makeBody({ ...block, header: { ...block.header, dataHash } });
+      const proposal = bench.proposed(blockId);
+      bench.transport.request = async () => encodeAnswer('getBlockById', { block: bytes });
+      bench.report('a', 0);
+      bench.transport.receive('a', { kind: 'proposal', proposal, block: undefined });
+      await bench.run(200);
+      assert.ok(consensus.block(blockId) !== undefined, 'its bytes have the id that was proposed');
+      bench.report('b', 0);
+      await bench.run(300);
+      const told = bench.transport.sent.flatMap(({ peer, message }) =>
+        peer === 'b' && message.kind === 'proposal' ? [message.block !== undefined] : [],
+      );
+      assert.deepEqual([...new Set(told)], [isTrue]);
+    });
+  }
 
   it('gaps in what a peer reports are answered, its votes are not sent back', async () => {
     const bench = await quartet();

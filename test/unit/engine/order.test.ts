@@ -3,6 +3,7 @@ import { decodeWalRecord } from '#engine/wal-record.ts';
 import { SIGNER_STEP, writeLastSigned } from '#signer/last-signed.ts';
 import { Wal } from '#storage/wal.ts';
 import { blockIdKey } from '#types/block-id.ts';
+import { MachineError } from '#util/errors.ts';
 import { NodeBench } from './bench.ts';
 
 const HEIGHTS = 3;
@@ -69,6 +70,18 @@ describe('what must be on the disk before what', () => {
     await bench.run(5_000);
     assert.equal(bench.fatal.length, 1);
     assert.equal(bench.deeds.filter((deed) => deed === 'sign').length, 3, 'the first height, and no other');
+    await bench.node.engine.stop();
+  });
+
+  it('R15: whoever meets the failing disk, the node signs nothing more', async () => {
+    const bench = await new NodeBench(1).install();
+    await bench.start();
+    await bench.run(1_000, () => bench.deeds.includes('sign'));
+    const signed = bench.deeds.filter((deed) => deed === 'sign').length;
+    bench.node.ports.onFatal(new MachineError('io_failed', 'EIO'));
+    await bench.run(5_000);
+    assert.equal(bench.fatal.length, 1);
+    assert.ok(bench.deeds.filter((deed) => deed === 'sign').length <= signed + 1, 'but for the one under way');
     await bench.node.engine.stop();
   });
 

@@ -85,4 +85,16 @@ describe('recovery of an unfinished height', () => {
     assert.equal(recoverHeight(coreThatAsks(), CONTEXT, [], ahead).mutedHeight, HEIGHT + 50);
     assert.equal(recoverHeight(coreThatAsks(), CONTEXT, log(), ahead).mutedHeight, HEIGHT + 50);
   });
+
+  it('refuses a log with a record of a kind that there is not, of whatever height', () => {
+    const foreign = Uint8Array.of(99, 1, 2, 3);
+    for (const records of [[foreign], [...log(), foreign]])
+      assert.throws(() => recoverHeight(coreThatAsks(), CONTEXT, records, undefined), { code: 'damaged_wal' });
+  });
+
+  it('a record without a step says nothing of what was signed', () => {
+    const quiet = { height: HEIGHT + 5, round: 0, step: SIGNER_STEP.none };
+    assert.equal(recoverHeight(coreThatAsks(), CONTEXT, log(), quiet).mutedHeight, 0);
+    assert.equal(recoverHeight(coreThatAsks(), CONTEXT, [], quiet).mutedHeight, 0);
+  });
 });

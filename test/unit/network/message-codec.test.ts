@@ -46,6 +46,7 @@ const MESSAGES: readonly Message[] = [
   ROUND_STEP,
   { ...ROUND_STEP, step: 'newHeight', hasBlocks: [], votes: [], lastCommit: undefined, headHeight: 0, baseHeight: 0 },
   { kind: 'peerClaim', height: 7, round: 0, type: PRECOMMIT, blockId: blockId(8) },
+  { kind: 'relayWish', height: 7, validators: new Uint8Array([5, 1]) },
 ];
 
 describe('network messages', () => {

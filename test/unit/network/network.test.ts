@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { CONSEQUENCES, type Offence, offenceOf, punish } from '#network/consequences.ts';
+import { CONSEQUENCES, failureOf, type Offence, offenceOf, punish } from '#network/consequences.ts';
 import { NetworkError, type NetworkErrorCode } from '#network/errors.ts';
 import { encodeTxBatch } from '#network/gossip-codec.ts';
 import { encodeMessage } from '#network/message-codec.ts';
@@ -7,7 +7,7 @@ import type { Message } from '#network/messages.ts';
 import { Network, type NetworkHandlers } from '#network/network.ts';
 import type { GossipVerdict } from '#ports/transport.ts';
 import { PREVOTE } from '#types/vote.ts';
-import { BizraError } from '#util/errors.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { MemoryTransport } from './support/memory-transport.ts';
 import { blockId, bytesOf, commit, evidence, vote } from './support/samples.ts';
@@ -41,6 +41,7 @@ async function makeNode(name: string, overrides: Partial<NetworkHandlers> = {}):
     votes: note,
     roundStep: note,
     peerClaim: note,
+    relayWish: note,
     txs: (peer, txs): GossipVerdict => {
       log.push(`${peer} ${txs.length} txs`);
       return 'accept';
@@ -52,6 +53,7 @@ async function makeNode(name: string, overrides: Partial<NetworkHandlers> = {}):
     getBlocks: async (_peer, { from }) => ({ blocks: [{ block: bytesOf(from, 1), commit: commit() }] }),
     getTxs: async (_peer, { indexes }) => ({ txs: indexes.map((index) => bytesOf(index + 1, 1)) }),
     getBlockById: async () => ({ block: undefined }),
+    getPending: async () => ({ txs: [] }),
     getStatus: async () => ({ headHeight: 4, baseHeight: 1, headBlockId: blockId(3) }),
     ...overrides,
   });
@@ -212,6 +214,11 @@ describe('consequences', () => {
     }
     assert.equal(offenceOf(new BizraError('bad_encoding', 'from types')), 'malformed');
     assert.equal(offenceOf(new TypeError('our bug')), 'own_failure');
+    // R15: a peer has nothing to do with this machine's disk.
+    const failure = new MachineError('damaged', 'a record');
+    assert.deepEqual([offenceOf(failure), failureOf(failure)], ['machine_fault', 'machine_fault']);
+    assert.equal(CONSEQUENCES.machine_fault, 'none');
+    assert.equal(failureOf(new TypeError('our bug')), 'own_failure');
   });
 
   it('three malformed messages in a row are more than a peer can afford; one never is', () => {

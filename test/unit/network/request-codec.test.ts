@@ -7,8 +7,11 @@ import {
   encodeAnswer,
   encodeRequest,
   MAX_BLOCKS_PER_ANSWER,
+  MAX_PENDING_BYTES,
+  MAX_PENDING_TXS,
   MAX_TXS_PER_REQUEST,
 } from '#network/request-codec.ts';
+import { PART_BYTES } from '#types/limits.ts';
 import { BizraError } from '#util/errors.ts';
 import { blockId, bytesOf, commit } from './support/samples.ts';
 
@@ -25,6 +28,7 @@ const PAIRS: { readonly [Kind in RequestKind]: readonly [RequestOf<Kind>, Answer
   ],
   getBlockById: [{ kind: 'getBlockById', blockId: blockId(1), height: 9 }, { block: bytesOf(300, 1) }],
   getStatus: [{ kind: 'getStatus' }, { headHeight: 10, baseHeight: 3, headBlockId: blockId(4) }],
+  getPending: [{ kind: 'getPending' }, { txs: [bytesOf(10, 1), bytesOf(20, 2)] }],
 };
 
 describe('network requests', () => {
@@ -73,6 +77,20 @@ describe('network requests', () => {
     ask(Array.from({ length: MAX_TXS_PER_REQUEST }, (_, index) => index));
   });
 
+  it('an answer with pending transactions is bounded, in number and bytes, at both ends', () => {
+    const request = { kind: 'getPending' } as const;
+    const txs = Array.from({ length: 5_000 }, () => bytesOf(100, 1));
+    const some = decodeAnswer<'getPending'>(request, encodeAnswer('getPending', { txs }), LIMITS).txs;
+    assert.equal(some.length, MAX_PENDING_TXS);
+    const large = Array.from({ length: 1_000 }, () => bytesOf(1_000, 1));
+    const fewer = decodeAnswer<'getPending'>(request, encodeAnswer('getPending', { txs: large }), LIMITS).txs;
+    assert.equal(fewer.length, Math.floor(MAX_PENDING_BYTES / 1_000));
+    const flood = encodeAnswer('getTxs', { txs: large });
+    assert.throws(() => decodeAnswer<'getPending'>(request, flood, LIMITS), { code: 'too_large' });
+    const oversized = encodeAnswer('getPending', { txs: [bytesOf(LIMITS.maxTxBytes + 1, 1)] });
+    assert.throws(() => decodeAnswer<'getPending'>(request, oversized, LIMITS), { code: 'too_large' });
+  });
+
   it('the number of blocks asked for is capped when it is read', () => {
     const bytes = encodeRequest({ kind: 'getBlocks', from: 1, count: 1_000_000, maxBytes: 1 });
     assert.deepEqual(decodeRequest(bytes), { kind: 'getBlocks', from: 1, count: MAX_BLOCKS_PER_ANSWER, maxBytes: 1 });
@@ -90,6 +108,16 @@ describe('network requests', () => {
     assert.throws(() => decodeAnswer<'getBlocks'>(getBlocks, many, LIMITS), { code: 'too_large' });
     const large = encodeAnswer('getBlocks', { blocks: [{ block: bytesOf(10_001, 1), commit: commit() }] });
     assert.throws(() => decodeAnswer<'getBlocks'>(getBlocks, large, LIMITS), { code: 'too_large' });
+  });
+
+  it('whoever serves a block that fills its parts is not to blame for its size', () => {
+    const [request] = PAIRS.getBlockById;
+    const bytes = request.blockId.partSetHeader.total * PART_BYTES;
+    assert.ok(bytes > LIMITS.maxBlockBytes);
+    const decode = (size: number) =>
+      decodeAnswer<'getBlockById'>(request, encodeAnswer('getBlockById', { block: bytesOf(size, 1) }), LIMITS);
+    assert.equal(decode(bytes).block?.length, bytes);
+    assert.throws(() => decode(bytes + 1), { code: 'too_large' });
   });
 });
 

@@ -22,7 +22,7 @@ describe('abci_query', () => {
     for (const height of [0, 2]) {
       const { code, value, height: at } = await ask({ height });
       assert.equal(code, 0);
-      assert.equal(new TextDecoder().decode(value), '4000000000000');
+      assert.equal(new TextDecoder().decode(value), '5000000000000');
       assert.equal(at, height === 0 ? 3 : height);
     }
   });

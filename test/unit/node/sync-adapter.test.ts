@@ -5,6 +5,7 @@ import type { Chain } from '#engine/chain.ts';
 import type { Engine } from '#engine/engine.ts';
 import { EngineSyncChain } from '#node/sync-adapter.ts';
 import { decodeBlock } from '#types/block.ts';
+import { verifyCommit } from '#types/commit-verification.ts';
 import { NodeBench } from '../engine/bench.ts';
 
 describe('block sync over the chain', () => {
@@ -23,6 +24,7 @@ describe('block sync over the chain', () => {
     const judged: number[] = [];
     const chain = {
       state: before,
+      verifyCommit,
       isValid: async () => judged.push(chain.state.height) > 0 && chain.state.height === 2,
     };
     const sync = new EngineSyncChain({

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import { fileURLToPath } from 'node:url';
 import { generateEd25519, verifyEd25519 } from '#crypto/ed25519.ts';
 import { formatKeyFile } from '#signer/key-file.ts';
 import { NO_LOCK } from '#signer/key-lock.ts';
-import { formatLastSigned, NOTHING_SIGNED, readLastSigned, SIGNER_STEP } from '#signer/last-signed.ts';
+import { formatLastSigned, NOTHING_SIGNED, quietUntil, readLastSigned, SIGNER_STEP } from '#signer/last-signed.ts';
 import { createSignerFiles, FileSigner } from '#signer/signer.ts';
 import { MemoryFiles } from '#storage/memory-files.ts';
 import { NodeFiles } from '#storage/node-files.ts';
@@ -14,7 +16,7 @@ import type { BlockId } from '#types/block-id.ts';
 import { NIL_BLOCK_ID } from '#types/block-id.ts';
 import { proposalSignBytes, type UnsignedProposal } from '#types/proposal.ts';
 import { PRECOMMIT, PREVOTE, type UnsignedVote, type VoteType, voteSignBytes } from '#types/vote.ts';
-import { toHex } from '#util/bytes.ts';
+import { skipBecause } from '../../support/skip.ts';
 
 const CHAIN = 'test-chain';
 const KEY = generateEd25519(new Uint8Array(32).fill(7));
@@ -48,8 +50,8 @@ async function newHome(): Promise<MemoryFiles> {
   return files;
 }
 
-const open = (files: MemoryFiles, newKey = false) =>
-  FileSigner.open(files, KEY_PATH, STATE_PATH, { lock: NO_LOCK, newKey });
+const open = (files: MemoryFiles, recordOptional = false) =>
+  FileSigner.open(files, KEY_PATH, STATE_PATH, { lock: NO_LOCK, recordOptional });
 
 describe('FileSigner', () => {
   it('signs proposals and votes that verify', async () => {
@@ -89,52 +91,6 @@ describe('FileSigner', () => {
     await signer.signVote(CHAIN, vote(PREVOTE, 5, 3, 2));
   });
 
-  it('R16: never signs two things for one height, round and type, whatever is asked and wherever the power fails', async () => {
-    const request = fc.record({
-      height: fc.integer({ min: 1, max: 3 }),
-      round: fc.nat(1),
-      type: fc.constantFrom(PREVOTE, PRECOMMIT, 32 as const),
-      block: fc.nat(2),
-      time: fc.nat(2),
-      crashAt: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
-      together: fc.boolean(),
-    });
-    await fc.assert(
-      fc.asyncProperty(fc.array(request, { minLength: 5, maxLength: 40 }), async (requests) => {
-        const left = new Map<string, string>();
-        let stepsToCrash = Number.POSITIVE_INFINITY;
-        const beforeStep = () => {
-          if (--stepsToCrash <= 0) throw new Error('power cut');
-        };
-        let files = (await newHome()).crash({ beforeStep });
-        let signer = await open(files);
-        for (const { height, round, type, block, time, crashAt, together } of requests) {
-          stepsToCrash = crashAt ?? Number.POSITIVE_INFINITY;
-          const sign = async (value: number) => {
-            const signed =
-              type === 32
-                ? await signer.signProposal(CHAIN, proposal(height, round, value + 1, BigInt(time)))
-                : await signer.signVote(CHAIN, vote(type, height, round, value, BigInt(time)));
-            const bytes = 'polRound' in signed ? proposalSignBytes(CHAIN, signed) : voteSignBytes(CHAIN, signed);
-            assert.ok(verifyEd25519(KEY.publicKey, bytes, signed.signature));
-            const slot = `${height}/${round}/${type}`;
-            assert.equal(left.get(slot) ?? toHex(bytes), toHex(bytes), `two signatures at ${slot}`);
-            left.set(slot, toHex(bytes));
-          };
-          const outcomes = await Promise.allSettled(together ? [sign(block), sign(block + 1)] : [sign(block)]);
-          for (const outcome of outcomes) {
-            if (outcome.status === 'rejected' && outcome.reason?.code === 'ERR_ASSERTION') throw outcome.reason;
-          }
-          if (crashAt === undefined) continue;
-          stepsToCrash = Number.POSITIVE_INFINITY;
-          files = files.crash({ beforeStep });
-          signer = await open(files);
-        }
-      }),
-      { numRuns: 300 },
-    );
-  });
-
   it('R15: signs nothing more after its record could not be written', async () => {
     let broken = false;
     const files = (await newHome()).crash({
@@ -164,13 +120,88 @@ describe('FileSigner', () => {
   });
 });
 
+describe('a key in two hands', () => {
+  it('R17: knows its own signatures from those of another process', async () => {
+    const files = await newHome();
+    const signer = await open(files);
+    const mine = await signer.signVote(CHAIN, vote(PREVOTE, 3, 0, 1));
+    const next = await signer.signVote(CHAIN, vote(PRECOMMIT, 3, 0, 1));
+    const other = new Uint8Array(64).fill(1);
+    const prevote = { height: 3, round: 0, step: SIGNER_STEP.prevote };
+    const precommit = { ...prevote, step: SIGNER_STEP.precommit };
+    assert.ok(signer.mayHaveMade(prevote, mine.signature));
+    assert.ok(signer.mayHaveMade(precommit, next.signature));
+    assert.ok(!signer.mayHaveMade(prevote, other));
+    assert.ok(!signer.mayHaveMade(precommit, other));
+    for (const later of [
+      { ...precommit, height: 4 },
+      { ...prevote, round: 1 },
+    ])
+      assert.ok(!signer.mayHaveMade(later, mine.signature));
+    // After a restart the last is known, and of what came before it nothing.
+    const again = await open(files);
+    assert.ok(again.mayHaveMade(prevote, other));
+    assert.ok(!again.mayHaveMade(precommit, other));
+  });
+
+  it('signs nothing more once it was muted, and does not fail', async () => {
+    const signer = await open(await newHome());
+    await signer.signVote(CHAIN, vote(PREVOTE, 3, 0, 1));
+    signer.mute('a reason');
+    assert.equal(signer.mutedHeight, Number.MAX_SAFE_INTEGER);
+    const refused = { code: 'double_sign', message: /a reason/ };
+    await assert.rejects(signer.signVote(CHAIN, vote(PREVOTE, 4, 0, 1)), refused);
+    await assert.rejects(signer.signVote(CHAIN, vote(PREVOTE, 3, 0, 1)), refused);
+    await assert.rejects(signer.signProposal(CHAIN, proposal(9, 0, 1)), refused);
+  });
+});
+
 describe('signing record', () => {
-  it('R16: its loss stops the signer unless the key is new', async () => {
+  it('R16: its loss stops the signer; opened all the same, it signs nothing before the record is made anew', async () => {
     const files = await newHome();
     await files.remove(STATE_PATH);
-    await assert.rejects(open(files), { code: 'bad_state_file', message: /priv_validator_state.json is missing/ });
-    await open(files, true);
-    await open(files);
+    await assert.rejects(open(files), {
+      code: 'bad_state_file',
+      message: /priv_validator_state.json is missing.*--recover-signing-record/,
+    });
+    const signer = await open(files, true);
+    assert.ok(signer.recordMissing);
+    assert.equal(signer.mutedHeight, Number.MAX_SAFE_INTEGER);
+    await assert.rejects(signer.signVote(CHAIN, vote(PREVOTE, 900, 0, 1)), { code: 'double_sign' });
+    assert.equal(await files.read(STATE_PATH), undefined);
+    await signer.raise(quietUntil(899));
+    assert.deepEqual([signer.recordMissing, signer.isQuiet, signer.mutedHeight], [false, true, 899]);
+    await assert.rejects(signer.signVote(CHAIN, vote(PRECOMMIT, 899, 7, 1)), { code: 'double_sign' });
+    await signer.signVote(CHAIN, vote(PREVOTE, 900, 0, 1));
+    assert.deepEqual([signer.isQuiet, signer.mutedHeight], [false, 0]);
+  });
+
+  it('is raised durably, and never lowered', async () => {
+    const files = await newHome();
+    const signer = await open(files);
+    await signer.signVote(CHAIN, vote(PREVOTE, 5, 0, 1));
+    for (const place of [{ height: 5, round: 0, step: SIGNER_STEP.proposal }, quietUntil(4), NOTHING_SIGNED]) {
+      await signer.raise(place);
+      assert.deepEqual(signer.lastSigned, { height: 5, round: 0, step: SIGNER_STEP.prevote });
+    }
+    await signer.raise({ height: 5, round: 3, step: SIGNER_STEP.prevote });
+    for (const at of [signer, await open(files.crash())]) {
+      // Of a place without a signature nobody knows what was signed there.
+      await assert.rejects(at.signVote(CHAIN, vote(PREVOTE, 5, 3, 1)), {
+        code: 'double_sign',
+        message: /is not known/,
+      });
+      assert.deepEqual(at.lastSigned, { height: 5, round: 3, step: SIGNER_STEP.prevote });
+    }
+    await signer.signVote(CHAIN, vote(PRECOMMIT, 5, 3, 1));
+  });
+
+  it('can be written by hand with a height, round and step alone', async () => {
+    const files = await newHome();
+    await files.replace(STATE_PATH, new TextEncoder().encode('{"height": "40", "round": 1, "step": 3}'));
+    const signer = await open(files);
+    await assert.rejects(signer.signVote(CHAIN, vote(PRECOMMIT, 40, 1, 1)), { code: 'double_sign' });
+    await signer.signVote(CHAIN, vote(PREVOTE, 40, 2, 1));
   });
 
   it('is refused with any bit flipped, in one line that names the file', async () => {
@@ -264,7 +295,8 @@ describe('key file', () => {
 
     beforeEach(async () => {
       home = await mkdtemp(join(tmpdir(), 'bizra-signer-'));
-      await createSignerFiles(files, join(home, 'key.json'), join(home, 'state.json'), KEY);
+      // A key of its own: another run of these tests on this machine would have the lock of a known one.
+      await createSignerFiles(files, join(home, 'key.json'), join(home, 'state.json'), generateEd25519());
     });
 
     afterEach(async () => {
@@ -289,6 +321,41 @@ describe('key file', () => {
       const second = await openAt('key.json');
       assert.equal(second.lastSigned.height, 1);
       await second.close();
+    });
+
+    it('R17: serves one process at a time, and the next once that was killed', async () => {
+      const script = `
+        const { NodeFiles } = await import('#storage/node-files.ts');
+        const { FileSigner } = await import('#signer/signer.ts');
+        const [key, state] = process.argv.slice(1);
+        await FileSigner.open(new NodeFiles(), key, state);
+        console.log('open');
+        setInterval(() => {}, 1_000);`;
+      const paths = [join(home, 'key.json'), join(home, 'state.json')];
+      const child = spawn(process.execPath, ['--input-type=module', '--eval', script, ...paths], {
+        cwd: fileURLToPath(new URL('../../../', import.meta.url)),
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      try {
+        await once(child.stdout, 'data');
+        await assert.rejects(openAt('key.json'), { code: 'key_in_use' });
+      } finally {
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      }
+      await (await openAt('key.json')).close();
+    });
+
+    it('R17: a copy of the home cannot sign beside it', async function () {
+      if (process.platform !== 'linux') skipBecause(this, 'only Linux has names without files');
+      await cp(join(home, 'key.json'), join(home, 'copy.json'));
+      const first = await openAt('key.json');
+      await assert.rejects(openAt('copy.json'), {
+        code: 'key_in_use',
+        message: /copy.json, from another home: stop it first/,
+      });
+      await first.close();
+      await (await openAt('copy.json')).close();
     });
   });
 });

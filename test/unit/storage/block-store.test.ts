@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateEd25519 } from '#crypto/ed25519.ts';
+import { checkNewestHeights } from '#storage/block-check.ts';
+import { hashKey, ROW, rowKey } from '#storage/block-rows.ts';
 import { BlockStore, type HeightResults, type StoredHeight } from '#storage/block-store.ts';
 import { MemoryKeyValue } from '#storage/memory.ts';
 import { type Block, blockIdOf, encodeBlock, txHash } from '#types/block.ts';
@@ -9,6 +11,8 @@ import { hashEvidenceList } from '#types/evidence.ts';
 import { DEFAULT_CONSENSUS_PARAMS } from '#types/params.ts';
 import type { TxResult } from '#types/results.ts';
 import { ValidatorSet } from '#types/validator-set.ts';
+import { MachineError } from '#util/errors.ts';
+import { NEVER_PAUSE } from '#util/pause.ts';
 
 const validatorKey = (seed: number) =>
   ({ type: 'ed25519', bytes: generateEd25519(new Uint8Array(32).fill(seed)).publicKey }) as const;
@@ -94,6 +98,7 @@ class Chain {
     return {
       txResults: block.txs.map(resultOf),
       blockEvents: height % 2 === 0 ? [{ type: 'mint', attributes: [] }] : [],
+      validatorUpdates: height % 3 === 0 ? [{ pubKey: validatorKey(9), power: BigInt(height) }] : [],
     };
   }
 
@@ -178,7 +183,13 @@ describe('BlockStore', () => {
     for (const height of [1, 2, 256, 257, 258, 299, 300, 301, 302, 556, 557, 600, 601]) {
       assert.deepEqual((await store.validators(height)).encode(), chain.seen.get(height)?.encode(), String(height));
     }
-    for (const height of [-1, 0, 602]) await assert.rejects(store.validators(height), { code: 'not_stored' });
+    for (const height of [1, 299, 300, 301, 302, 601]) {
+      assert.deepEqual((await store.signers(height)).hash(), chain.seen.get(height)?.hash(), `signers of ${height}`);
+    }
+    for (const height of [-1, 0, 602]) {
+      await assert.rejects(store.validators(height), { code: 'not_stored' });
+      await assert.rejects(store.signers(height), { code: 'not_stored' });
+    }
     let rows = 0;
     for await (const _ of chain.kv.iterate({ gte: Uint8Array.of(0x62, 0x76), lt: Uint8Array.of(0x62, 0x77) })) rows++;
     assert.ok(rows >= 4 && rows <= 5, `${rows} rows for 600 heights`);
@@ -233,4 +244,40 @@ async function put(kv: MemoryKeyValue, key: Uint8Array, value: Uint8Array): Prom
   const batch = kv.batch();
   batch.put(key, value);
   await batch.write({ sync: true });
+}
+
+describe('the check of the newest heights at start', () => {
+  const check = async (kv: MemoryKeyValue): Promise<void> => {
+    const { base, head } = await BlockStore.open(kv);
+    await checkNewestHeights(kv, { base, head }, NEVER_PAUSE);
+  };
+
+  it('finds nothing wrong with what was written', async () => {
+    const chain = await Chain.start();
+    await check(chain.kv);
+    for (let height = 1; height <= 4; height++) await chain.add(height, height - 1);
+    await check(chain.kv);
+  });
+
+  it('finds any row of any height that is lost or has a flipped bit', async () => {
+    const chain = await Chain.start();
+    const { kv } = chain;
+    for (let height = 1; height <= 3; height++) {
+      const { blockId } = await chain.add(height, 1);
+      const kinds = [ROW.meta, ROW.block, ROW.commit].map((kind) => rowKey(kind, height));
+      for (const key of [...kinds, rowKey(ROW.results, height, 0), hashKey(blockId.hash)]) {
+        const before = kv.get(key) as Uint8Array;
+        kv.corrupt(key, (value) => value.fill((value[0] as number) ^ 4, 0, 1));
+        await assert.rejects(check(kv), isDamage);
+        kv.corrupt(key, () => undefined);
+        await assert.rejects(check(kv), isDamage);
+        await put(kv, key, before);
+      }
+    }
+    await check(kv);
+  });
+});
+
+function isDamage(error: unknown): boolean {
+  return error instanceof MachineError && error.code === 'damaged';
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { MemoryFiles } from '#storage/memory-files.ts';
 import { Wal } from '#storage/wal.ts';
 import { RECORD_HEADER_BYTES } from '#storage/wal-format.ts';
-import { BizraError } from '#util/errors.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
 
 const DIRECTORY = '/home/data/wal';
 const SEGMENT = `${DIRECTORY}/wal-0000000001`;
@@ -136,6 +136,28 @@ describe('Wal', () => {
       assert.deepEqual((await Wal.open(survivor.crash(), DIRECTORY)).records.at(-1), record(2));
       assert.equal((await survivor.list(DIRECTORY)).length, 1);
     }
+  });
+
+  it('R15: what a failed sync left in the memory of the system alone is written again at the next start', async () => {
+    let broken = false;
+    const files = new MemoryFiles({
+      beforeStep: (step) => {
+        if (broken && step === 'sync') throw new MachineError('io_failed', 'EIO');
+      },
+    });
+    const wal = await written(files, [record(1)]);
+    await wal.append(record(2));
+    broken = true;
+    await assert.rejects(wal.sync(), { code: 'io_failed' });
+    broken = false;
+    // The next process reads the record, and could sync it with success; the disk does not have it.
+    const again = await Wal.open(files, DIRECTORY);
+    assert.deepEqual(again.records, [record(1), record(2)]);
+    await again.append(record(3));
+    await again.sync();
+    const afterPowerCut = await Wal.open(files.crash(), DIRECTORY);
+    assert.equal(afterPowerCut.damage, undefined);
+    assert.deepEqual(afterPowerCut.records, [record(1), record(2), record(3)]);
   });
 
   it('R15: refuses everything after a failed sync', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { PeerId } from '#ports/transport.ts';
 import { BlockSync, type FetchedBlock } from '#sync/block-sync.ts';
-import { BizraError } from '#util/errors.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 interface Fake extends FetchedBlock {
@@ -32,15 +32,23 @@ class Bench {
   readonly asked: { peer: PeerId; from: number; count: number }[] = [];
   readonly told: boolean[] = [];
   height = 0;
+  /** What a verdict waits for. */
+  verifying: Promise<void> | undefined;
+  /** Thrown by the chain instead of a verdict. */
+  diskFailure: MachineError | undefined;
+  readonly fatal: unknown[] = [];
   readonly sync = new BlockSync<Fake>({
     clock: this.clock,
     onFatal: (error) => {
-      throw error;
+      if (error !== this.diskFailure) throw error;
+      this.fatal.push(error);
     },
     onCatchingUp: (catchingUp) => void this.told.push(catchingUp),
     chain: {
       height: () => this.height,
       verify: async ({ valid }) => {
+        if (this.diskFailure !== undefined) throw this.diskFailure;
+        await this.verifying;
         if (!valid) throw new BizraError('invalid_commit', 'forged');
       },
       apply: async ({ height }) => {
@@ -106,6 +114,18 @@ describe('block sync', () => {
     bench.clock.advance(150);
     await bench.clock.drain();
     assert.equal(bench.height, 1);
+  });
+
+  it('syncing-node-refuses: claims do not stop the work of a node that decides by votes', async () => {
+    const bench = benchWith({ liar: { head: 1_000, serve: never } });
+    bench.sync.poke();
+    assert.equal(bench.sync.catchingUp, true, 'just started: it may be so');
+    for (let height = 1; height <= 20; height++) {
+      bench.height = height;
+      await bench.run(1);
+      assert.equal(bench.sync.catchingUp, false, `at height ${height}`);
+      bench.sync.forget('liar');
+    }
   });
 
   for (const liars of [1, 3]) {
@@ -179,6 +199,36 @@ describe('block sync', () => {
     assert.equal(bench.height, 20);
   });
 
+  it('sync-never-idles: requests that vanish at every peer hold it up no longer than their loss lasts', async () => {
+    let lost = true;
+    const serve: Serve = (from, count) => (lost ? never(from, count) : honest(40)(from, count));
+    const bench = benchWith({ a: { head: 40, serve }, b: { head: 40, serve }, c: { head: 40, serve } });
+    await bench.run(20);
+    assert.equal(bench.height, 0);
+    lost = false;
+    await bench.run(4);
+    assert.equal(bench.height, 40);
+  });
+
+  it('asks a slow peer for less, waits longer for it, and has few requests under way', async () => {
+    const bench = benchWith({ slow: { head: 1_000, serve: never } });
+    await bench.run(60);
+    const counts = bench.asked.map(({ count }) => count);
+    assert.ok(counts[0] === 32 && counts.includes(16) && counts.at(-1) === 1, 'half as much after each silence');
+    assert.ok(bench.asked.length < 60, `${bench.asked.length} requests in a minute`);
+  });
+
+  it('does not fetch a height again while it is being verified', async () => {
+    const bench = benchWith({ a: { head: 1, serve: honest(1) } });
+    const verified = Promise.withResolvers<void>();
+    bench.verifying = verified.promise;
+    await bench.run(3);
+    assert.equal(bench.asked.length, 1);
+    verified.resolve();
+    await bench.run(1);
+    assert.equal(bench.height, 1);
+  });
+
   it('holds no more than its window, in heights and in bytes', async () => {
     const fromThree: Serve = (from, count) => (from === 1 ? never(from, count) : honest(10_000)(from, count));
     const heights = benchWith({ a: { head: 10_000, serve: never }, b: { head: 10_000, serve: fromThree } });
@@ -196,5 +246,17 @@ describe('block sync', () => {
     bench.sync.stop();
     await bench.run(1);
     assert.equal(bench.asked.length, 0);
+  });
+});
+
+describe('block sync on a failing disk', () => {
+  it('R15: stops the node and blames no peer', async () => {
+    const bench = new Bench();
+    bench.diskFailure = new MachineError('database_failed', 'EIO');
+    bench.peers.set('a', { head: 5, serve: honest(5) });
+    await bench.run(2);
+    assert.ok(bench.fatal.length > 0);
+    assert.deepEqual(bench.blamed, []);
+    assert.equal(bench.height, 0);
   });
 });

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { MAX_BLOCK_BYTES } from '#types/limits.ts';
 import {
+  blockBytesMax,
   type ConsensusParams,
   DEFAULT_CONSENSUS_PARAMS,
   hashConsensusParams,
@@ -12,6 +14,11 @@ const badParams = (name: string) => (error: Error & { code?: string }) =>
   error.code === 'bad_params' && error.message.includes(name);
 
 describe('consensus parameters', () => {
+  it('without a limit of its own, a block has the one that all have', () => {
+    const block = (maxBytes: number) => ({ block: { maxBytes, maxGas: -1 } });
+    assert.deepEqual([blockBytesMax(block(-1)), blockBytesMax(block(9))], [MAX_BLOCK_BYTES, 9]);
+  });
+
   it("hash: CometBFT's defaults, and only the block's limits count", () => {
     const comet: ConsensusParams = { ...defaults, block: { maxBytes: 22_020_096, maxGas: -1 } };
     const expected = '048091bc7ddc283f77bfbf91d73c44da58c3df8a9cbc867405d8b7f3daada22f';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { generateEd25519 } from '#crypto/ed25519.ts';
 import { sha256 } from '#crypto/hash.ts';
 import { MAX_TOTAL_VOTING_POWER } from '#types/limits.ts';
-import { rescale, rotate, type Seat } from '#types/proposer-priority.ts';
+import { center, rescale, rotate, type Seat } from '#types/proposer-priority.ts';
 import { type PublicKey, type Validator, ValidatorSet, type ValidatorUpdate } from '#types/validator-set.ts';
 import { equalBytes, toHex } from '#util/bytes.ts';
 
@@ -42,6 +42,34 @@ describe('proposer priorities', () => {
     assert.deepEqual(rescaled(100n, 121n, -80n), [60n, -40n], 'one more: halved, 60.5 toward zero');
     assert.deepEqual(rescaled(2n, 3n, -3n), [1n, -1n], '1.5 and -1.5 toward zero');
     assert.deepEqual(rescaled(1n, 2n ** 63n - 1n, -(2n ** 63n)), [1n, -2n], 'the difference stops at the end of int64');
+  });
+
+  it('are centered on an average that is rounded down', () => {
+    const centered = (...priorities: bigint[]): bigint[] => {
+      const list = seats(...priorities);
+      center(list);
+      return list.map(({ proposerPriority }) => proposerPriority);
+    };
+    assert.deepEqual(centered(1n, 2n), [0n, 1n], '1.5 is 1');
+    assert.deepEqual(centered(-1n, -2n), [1n, 0n], '-1.5 is -2');
+    assert.deepEqual(centered(-1n, 0n, 0n), [0n, 1n, 1n], '-1/3 is -1');
+    assert.deepEqual(centered(-3n, 3n), [-3n, 3n]);
+    // Of a set with a high sum, when its next turn is counted.
+    const set = ValidatorSet.create([member(0, 10n), member(1, 10n)]);
+    const raised = set.validators.map((validator, i) => ({ ...validator, proposerPriority: i === 0 ? 12n : 14n }));
+    const next = ValidatorSet.restore(raised, set.proposer.address).incremented(1);
+    assert.deepEqual(
+      next.validators.map(({ proposerPriority }) => proposerPriority),
+      [9n, -9n],
+    );
+  });
+
+  it('among equals the smaller address proposes', () => {
+    const list = seats(0n, 0n, 0n);
+    assert.equal(rotate(list, 3n), 0);
+    const turned = list.toReversed();
+    for (const seat of turned) seat.proposerPriority = 0n;
+    assert.equal(rotate(turned, 3n), 2);
   });
 
   it('stop at the ends of int64', () => {

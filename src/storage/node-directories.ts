@@ -1,0 +1,31 @@
+import { rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Directories } from '#ports/files.ts';
+import { attempt, syncDirectory } from './node-files.ts';
+
+/** The real file system. Every failure is a MachineError 'io_failed' that names the directory. */
+export class NodeDirectories implements Directories {
+  async exists(path: string): Promise<boolean> {
+    return attempt('read', path, async () => {
+      try {
+        await stat(path);
+        return true;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+        throw error;
+      }
+    });
+  }
+
+  async remove(path: string): Promise<void> {
+    await attempt('remove', path, () => rm(path, { recursive: true, force: true }));
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await attempt('rename', from, () => rename(from, to));
+  }
+
+  async syncName(path: string): Promise<void> {
+    await syncDirectory(dirname(path));
+  }
+}
