@@ -28,6 +28,8 @@ const KINDS: readonly Kind[] = [
   { name: 'unit', files: 'test/unit/**/*.test.ts' },
   { name: 'vectors', files: 'test/vectors/**/*.test.ts' },
   { name: 'scenarios', files: 'test/scenarios/**/*.test.ts' },
+  { name: 'twins', files: 'test/twins/*.test.ts' },
+  { name: 'mutations', files: 'test/mutations/*.test.ts' },
   { name: 'sim', files: 'test/sim/*.test.ts' },
   { name: 'e2e', files: 'test/e2e/*.test.ts' },
   { name: 'e2e-long', files: 'test/e2e/long/**/*.test.ts', onDemand: true },

@@ -1,6 +1,6 @@
-import type { SignedMessage, TimeoutStep } from '#consensus/input.ts';
+import type { HeightContext, SignedMessage, TimeoutStep } from '#consensus/input.ts';
 import { PRECOMMIT, PREVOTE, type VoteType } from '#types/vote.ts';
-import { Bench, MS } from '../unit/consensus/bench.ts';
+import { Bench, flags, MS, makeCommit, START } from '../unit/consensus/bench.ts';
 
 /** A message of a network's core that has not reached another one yet. */
 interface Waiting {
@@ -81,6 +81,7 @@ export class Story {
         blockIntervalMinMs: command.number('min') ?? 0,
         emptyBlockIntervalMs: command.number('empty') ?? 0,
         proofBlockDue: !command.words.includes('idle'),
+        ...lastHeight(command),
       },
     });
     this.benches = [bench];
@@ -137,6 +138,30 @@ export class Story {
   }
 }
 
+/** Time of a block: `at=MS` after the bench's first moment. */
+function timeOf(command: Command, now: bigint): bigint {
+  const at = command.number('at');
+  return at === undefined ? now : START + BigInt(at) * MS;
+}
+
+/** What the height before left: its block time, `last=MS` after the bench's first moment, and who was absent. */
+function lastHeight(command: Command): Partial<HeightContext> {
+  const [last, absent] = [command.number('last'), command.list('absent')];
+  const bench = new Bench();
+  const signers = [0, 1, 2, 3].filter((index) => absent?.includes(index) !== true);
+  const place = { height: (command.number('height') ?? 2) - 1, round: 0, blockId: bench.id('P') };
+  return {
+    ...(last !== undefined && { lastBlockTime: START + BigInt(last) * MS }),
+    ...(absent !== undefined && { lastCommit: makeCommit(bench.validators, place, signers) }),
+  };
+}
+
+/** Who is in the last commit of the block that was asked for last. */
+function builtOn(bench: Bench): string {
+  const build = bench.effects.flat().findLast((effect) => effect.kind === 'buildBlock');
+  return build?.kind === 'buildBlock' ? `last commit ${flags(build.lastCommit)}` : 'no block was asked for';
+}
+
 function perform(bench: Bench, command: Command): string[] {
   const round = command.round ?? 0;
   const type: VoteType = command.name === 'precommit' || command.words.includes('precommit') ? PRECOMMIT : PREVOTE;
@@ -146,12 +171,17 @@ function perform(bench: Bench, command: Command): string[] {
     case 'proposal':
       return bench.proposal(round, command.block, command.number('pol') ?? -1);
     case 'block':
-      return bench.block(command.block);
+      return bench.block(command.block, timeOf(command, bench.now));
     case 'propose':
-      return bench.propose(round, command.block, command.number('pol') ?? -1);
+      return [
+        ...bench.proposal(round, command.block, command.number('pol') ?? -1),
+        ...bench.block(command.block, timeOf(command, bench.now)),
+      ];
     case 'prevote':
     case 'precommit':
-      return (command.list('from') ?? []).flatMap((index) => bench.vote(type, round, command.block, index));
+      return (command.list('from') ?? []).flatMap((index) =>
+        bench.vote(type, round, command.block, index, command.number('height') ?? bench.height),
+      );
     case 'timeout':
       return bench.timeout(command.words[0] as TimeoutStep, round);
     case 'built':
@@ -168,6 +198,10 @@ function perform(bench: Bench, command: Command): string[] {
       return bench.claim(command.words[0] ?? '', type, round, command.block);
     case 'decided':
       return bench.decidedBlock(command.block, round, command.list('from') ?? []);
+    case 'next':
+      return bench.newHeight({ proofBlockDue: command.words.includes('proof') }, bench.core.height + 1);
+    case 'built-on':
+      return [builtOn(bench)];
     case 'signer':
       bench.signer = command.words[0] === 'refuses' ? 'refuses' : 'answers';
       return [];
