@@ -4,20 +4,25 @@ import type { Life, Scheduler } from './scheduler.ts';
 /** 2026-01-01T00:00:00Z: genesis, and the wall clock at the start of every simulation. */
 export const GENESIS_MS = 1_767_225_600_000;
 
+/** How far a machine's wall clock is off; it may jump. */
+export interface Skew {
+  ms: number;
+}
+
 /** The clocks of one incarnation of a node. */
 export class VirtualClock implements Clock {
   private readonly scheduler: Scheduler;
   private readonly life: Life;
-  private readonly skewMs: number;
+  private readonly skew: Skew;
 
-  constructor(scheduler: Scheduler, life: Life, skewMs: number) {
+  constructor(scheduler: Scheduler, life: Life, skew: Skew) {
     this.scheduler = scheduler;
     this.life = life;
-    this.skewMs = skewMs;
+    this.skew = skew;
   }
 
   now(): bigint {
-    const us = Math.round((this.scheduler.nowMs + this.skewMs) * 1_000);
+    const us = Math.round((this.scheduler.nowMs + this.skew.ms) * 1_000);
     return (BigInt(GENESIS_MS) * 1_000n + BigInt(us)) * 1_000n;
   }
 

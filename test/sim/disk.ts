@@ -1,26 +1,156 @@
-import type { AppendFile, Files } from '#ports/files.ts';
-import type { KeyRange, KeyValue, KeyValueSnapshot, WriteBatch } from '#ports/key-value.ts';
 import { MemoryKeyValue } from '#storage/memory.ts';
+import type { Survival } from '#storage/memory-files.ts';
 import { MemoryFiles } from '#storage/memory-files.ts';
+import { RECORD_HEADER_BYTES, readRecords } from '#storage/wal-format.ts';
+import { equalBytes } from '#util/bytes.ts';
 import type { Chance } from './chance.ts';
+import { DiskFaults } from './disk-faults.ts';
 import type { Life, Scheduler } from './scheduler.ts';
+
+export const KEY_PATH = 'config/priv_validator_key.json';
+export const STATE_PATH = 'data/priv_validator_state.json';
+export const WAL_PATH = 'data/wal';
+export const DATABASE_PATH = 'data/chain.db';
 
 /** Milliseconds of one write that reaches the system, and of one that reaches the disk. */
 const WRITE_MS = [0.01, 0.1] as const;
 const SYNC_MS = [0.1, 4] as const;
-/** Bytes of an unsynced end that a power cut may leave. */
-const TORN_MAX_BYTES = 40;
 
 /** What a machine keeps when its process dies. */
 export class Disk {
   files = new MemoryFiles();
-  kv = new MemoryKeyValue();
+  readonly faults = new DiskFaults();
+  /** Bits flipped in the database since it was empty. */
+  flips = 0;
+  /** Databases by path, as the system shows them. */
+  readonly databases = new Map<string, MemoryKeyValue>();
+  /** The same, as a power cut would show them: names whose parent was synced. */
+  private readonly durable = new Map<string, MemoryKeyValue>();
 
-  /** Loses what was not synced, save perhaps a torn piece of it. */
-  losePower(chance: Chance): void {
-    this.files = this.files.crash({}, chance.chance(0.5) ? chance.below(TORN_MAX_BYTES) : 0);
-    this.kv = this.kv.crash();
+  /** The chain's database; a new one where there is none. */
+  get kv(): MemoryKeyValue {
+    return this.database(DATABASE_PATH);
   }
+
+  database(path: string): MemoryKeyValue {
+    let kv = this.databases.get(path);
+    if (kv === undefined) {
+      kv = new MemoryKeyValue();
+      this.databases.set(path, kv);
+    }
+    return kv;
+  }
+
+  rename(from: string, to: string): void {
+    const kv = this.databases.get(from);
+    this.databases.delete(from);
+    if (kv !== undefined) this.databases.set(to, kv);
+  }
+
+  /** The names of all databases are durable. */
+  syncNames(): void {
+    this.durable.clear();
+    for (const [path, kv] of this.databases) this.durable.set(path, kv);
+  }
+
+  /** In the last record of the log, or in one before it: the offset, undefined when there is none. */
+  async flipInLog(where: 'end' | 'middle', chance: Chance): Promise<number | undefined> {
+    const segment = await newestSegment(this.files);
+    const last = segment?.starts.at(-1);
+    if (segment === undefined || last === undefined || (where === 'middle' && last === 0)) return undefined;
+    const at = where === 'middle' ? chance.below(last) : last + chance.below(segment.size - last);
+    this.files.corrupt(segment.path, (bytes) => flipBit(bytes, at, chance));
+    return at;
+  }
+
+  /** In any value of the chain's database. Returns the key, undefined when it is empty. */
+  flipInDatabase(chance: Chance): Uint8Array | undefined {
+    const kv = this.databases.get(DATABASE_PATH);
+    const keys = kv?.keys() ?? [];
+    if (kv === undefined || keys.length === 0) return undefined;
+    const key = chance.pick(keys);
+    kv.corrupt(key, (value) => (value.length === 0 ? value : flipBit(value, chance.below(value.length), chance)));
+    this.flips++;
+    return key;
+  }
+
+  /** The first row whose key begins so; flips a bit if it is not told what to do. False: there is none. */
+  corruptDatabase(prefix: Uint8Array, change = flipFirst): boolean {
+    const kv = this.databases.get(DATABASE_PATH);
+    const key = kv?.keys().find((at) => equalBytes(at.subarray(0, prefix.length), prefix));
+    if (kv === undefined || key === undefined) return false;
+    kv.corrupt(key, change);
+    this.flips++;
+    return true;
+  }
+
+  /** As an operator does with a node that cannot start: all data goes, the signing record stays. */
+  async empty(): Promise<void> {
+    this.databases.clear();
+    this.syncNames();
+    for (const name of await this.files.list(WAL_PATH)) await this.files.remove(`${WAL_PATH}/${name}`);
+    this.flips = 0;
+  }
+
+  /** Loses what was not synced, save what chance leaves: each file, name and database by itself. */
+  losePower(chance: Chance): void {
+    this.files = this.files.crash({}, survivalBy(chance));
+    const survivors = new Map<MemoryKeyValue, MemoryKeyValue>();
+    for (const path of new Set([...this.durable.keys(), ...this.databases.keys()])) {
+      const now = this.databases.get(path);
+      const durable = this.durable.get(path);
+      const kv = now !== durable && chance.chance(0.5) ? now : durable;
+      if (kv === undefined) {
+        this.databases.delete(path);
+        continue;
+      }
+      const survivor = survivors.get(kv) ?? kv.crash(chance.below(kv.unsyncedBatches + 1));
+      survivors.set(kv, survivor);
+      this.databases.set(path, survivor);
+    }
+    this.syncNames();
+  }
+}
+
+/** Where the newest segment of the log begins and ends, record by record. */
+async function newestSegment(
+  files: MemoryFiles,
+): Promise<{ path: string; starts: number[]; size: number } | undefined> {
+  const name = (await files.list(WAL_PATH)).at(-1);
+  const path = `${WAL_PATH}/${name}`;
+  const bytes = name === undefined ? undefined : await files.read(path);
+  if (bytes === undefined) return undefined;
+  const starts: number[] = [];
+  let size = 0;
+  for (const { length } of readRecords(bytes).records) {
+    starts.push(size);
+    size += RECORD_HEADER_BYTES + length;
+  }
+  return { path, starts, size };
+}
+
+function flipFirst(value: Uint8Array): Uint8Array | undefined {
+  value[0] = (value[0] as number) ^ 1;
+  return value;
+}
+
+function flipBit(bytes: Uint8Array, at: number, chance: Chance): Uint8Array {
+  bytes[at] = (bytes[at] as number) ^ (1 << chance.below(8));
+  return bytes;
+}
+
+/** Of an unsynced end: nothing, any part of it, or its length with zeros where data should be. */
+function survivalBy(chance: Chance): Survival {
+  return {
+    name: () => chance.chance(0.5),
+    end: (_path, unsynced) => {
+      const kept = chance.below(unsynced.length + 1);
+      const style = chance.below(4);
+      if (style === 0) return new Uint8Array(0);
+      if (style === 1) return unsynced.fill(0, kept);
+      return unsynced.slice(0, kept);
+    },
+  };
 }
 
 /** How long the disk takes, for one incarnation: an operation of a dead process never ends. */
@@ -41,117 +171,5 @@ export class DiskTime {
 
   sync(): Promise<void> {
     return this.scheduler.pause(this.chance.between(...SYNC_MS), this.life);
-  }
-}
-
-/** Files that take virtual time. A crash falls before or after each operation. */
-export class TimedFiles implements Files {
-  private readonly files: Files;
-  private readonly time: DiskTime;
-
-  constructor(files: Files, time: DiskTime) {
-    this.files = files;
-    this.time = time;
-  }
-
-  async read(path: string): Promise<Uint8Array | undefined> {
-    await this.time.write();
-    return this.files.read(path);
-  }
-
-  async openAppend(path: string): Promise<AppendFile> {
-    await this.time.sync();
-    const file = await this.files.openAppend(path);
-    const { time } = this;
-    return {
-      get size() {
-        return file.size;
-      },
-      append: async (bytes) => {
-        await time.write();
-        await file.append(bytes);
-      },
-      sync: async () => {
-        await time.sync();
-        await file.sync();
-      },
-      truncate: async (size) => {
-        await time.sync();
-        await file.truncate(size);
-      },
-      close: () => file.close(),
-    };
-  }
-
-  async replace(path: string, bytes: Uint8Array): Promise<void> {
-    await this.time.sync();
-    await this.files.replace(path, bytes);
-    // Done, but the process does not know it yet: a crash here finds the new file.
-    await this.time.write();
-  }
-
-  async remove(path: string): Promise<void> {
-    await this.time.sync();
-    await this.files.remove(path);
-  }
-
-  list(directory: string): Promise<string[]> {
-    return this.files.list(directory);
-  }
-
-  makeDirectory(path: string): Promise<void> {
-    return this.files.makeDirectory(path);
-  }
-}
-
-/** A database whose batches take virtual time, are visible before they are durable, and durable before it is told. */
-export class TimedKeyValue implements KeyValue {
-  private readonly kv: MemoryKeyValue;
-  private readonly time: DiskTime;
-
-  constructor(kv: MemoryKeyValue, time: DiskTime) {
-    this.kv = kv;
-    this.time = time;
-  }
-
-  get(key: Uint8Array): Uint8Array | undefined {
-    return this.kv.get(key);
-  }
-
-  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    return this.kv.getMany(keys);
-  }
-
-  iterate(range: KeyRange): AsyncIterable<readonly [Uint8Array, Uint8Array]> {
-    return this.kv.iterate(range);
-  }
-
-  snapshot(): KeyValueSnapshot {
-    return this.kv.snapshot();
-  }
-
-  batch(): WriteBatch {
-    const { kv, time } = this;
-    const batch = kv.batch();
-    return {
-      put: (key, value) => batch.put(key, value),
-      delete: (key) => batch.delete(key),
-      discard: () => batch.discard(),
-      get length() {
-        return batch.length;
-      },
-      write: async ({ sync }) => {
-        await time.write();
-        await batch.write({ sync: false });
-        if (!sync) return;
-        await time.sync();
-        await kv.batch().write({ sync: true });
-        await time.write();
-      },
-    };
-  }
-
-  async close(): Promise<void> {
-    // The model stays open for the next incarnation; this one makes no further calls.
   }
 }

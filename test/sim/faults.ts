@@ -1,17 +1,45 @@
+import { PRECOMMIT, PREVOTE } from '#types/vote.ts';
 import type { Chance } from './chance.ts';
+import type { Coverage, FaultName } from './coverage.ts';
+import { DISK_ERRORS, type DiskErrorName, type DiskTarget } from './disk-faults.ts';
+import {
+  hiddenDecision,
+  hiddenPolka,
+  latencyMatrix,
+  lostProposals,
+  lostVotes,
+  type NetworkFaultParts,
+  type Undo,
+} from './faults-of-network.ts';
 import type { CrashKind, Machine } from './machine.ts';
 import { FAIR_WEATHER, type SimNetwork } from './network.ts';
 import type { Life, Scheduler } from './scheduler.ts';
 
+/** Faults of one spell, for four machines: a single one, up to a hail of them. */
+const SPELL_FAULTS = [1, 2, 3, 5, 8, 16];
+const MACHINES_OF_A_FAULT = 4;
 /** Between two faults, and how long each lasts. Milliseconds. */
 const NEXT_MS = [100, 2_500] as const;
 const LASTS_MS = [50, 5_000] as const;
 const SCALES = [1, 0.4, 0.15, 0.05];
 const FLICKER_MS = [20, 800] as const;
+/** Rounds take about a second: what is to spoil several of them is not scaled. */
+const ROUNDS_MS = [500, 6_000] as const;
+/** Each operation of a slow machine. */
+const SLOW_MS = [1, 5, 20];
+/** A machine dies within so many of its own events: some dozen make a height. */
+const EVENTS_MAX = 200;
+/** Clocks that jump stay this close, as those of honest machines do. */
+const JUMP_MS = 500;
+/** Between the restarts of machines that come up one by one. */
+const STAGGER_MS = 1_500;
 /** Share of runs. */
 const STORMY = 0.25;
 /** Links that are cut at one moment of a flicker. */
 const FLICKERING = [0.15, 0.3, 0.5];
+/** Draws in which the disk's own faults take part: they are many, and all else must happen too. */
+const DISK_SHARE = 0.4;
+const DISK_TARGETS: readonly (DiskTarget | undefined)[] = [undefined, 'log', 'signer', 'database'];
 const CRASHES: readonly CrashKind[] = ['stop', 'kill', 'power'];
 
 export interface FaultParts {
@@ -19,18 +47,23 @@ export interface FaultParts {
   readonly network: SimNetwork;
   readonly machines: readonly Machine[];
   readonly chance: Chance;
+  readonly coverage: Coverage;
   readonly say: (who: string, what: string) => void;
   /** True: flickering links and nothing else. Chance decides if absent. */
   readonly stormy?: boolean | undefined;
+  /** Machines that may have damaged data at one time: a decision needs the others. */
+  readonly damagedMax: number;
 }
 
 type Fault = () => void;
 
 /** Breaks things at random until told to heal. */
 export class Faults {
-  readonly counts = new Map<string, number>();
   private readonly parts: FaultParts;
   private life: Life = { alive: false };
+  private left = 0;
+  /** Faults that were told to last on their own reach to here. */
+  private untilMs = 0;
   /** Shrinks or stretches all times: some runs are a hail of short faults, some have few long ones. */
   private readonly scale: number;
   /** Links flicker all the time, so that most heights take several rounds. */
@@ -42,10 +75,20 @@ export class Faults {
     this.stormy = parts.stormy ?? parts.chance.chance(STORMY);
   }
 
-  begin(): void {
+  /** Begins a spell of this many faults. */
+  begin(): number {
     this.life = { alive: true };
+    const { chance, machines } = this.parts;
+    this.left = Math.ceil((chance.pick(SPELL_FAULTS) * machines.length) / MACHINES_OF_A_FAULT);
+    const faults = this.left;
     if (this.stormy) this.flicker();
     if (this.parts.stormy !== true) this.next();
+    return faults;
+  }
+
+  /** All faults of the spell have happened, and the last one had some time. A storm lasts until it is healed. */
+  get isSpent(): boolean {
+    return this.left < 0 && !this.stormy && this.parts.scheduler.nowMs >= this.untilMs;
   }
 
   /** Everything is up again, and nothing is lost any more. */
@@ -54,25 +97,31 @@ export class Faults {
     const { network, machines, say } = this.parts;
     network.weather = { ...FAIR_WEATHER };
     network.cuts.clear();
+    network.losses.clear();
+    network.latency = undefined;
     say('world', 'heal');
     // A machine that was told to stop and has not finished is killed: it must come up from that as well.
     for (const machine of machines) {
+      machine.repairDisk();
+      machine.spare();
       if (machine.isUp && machine.node === undefined) machine.crash('kill');
       machine.boot();
     }
   }
 
   private next(): void {
-    const { scheduler, chance } = this.parts;
+    const { scheduler, chance, coverage } = this.parts;
     scheduler.after(this.scale * chance.between(...NEXT_MS), this.life, () => {
-      const [name, fault] = chance.pick(Object.entries(this.faults()));
-      this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+      if (this.left-- <= 0) return;
+      const [name, fault] = chance.pick(Object.entries(this.faults()) as [FaultName, Fault][]);
+      coverage.hit(name);
       fault();
       this.next();
     });
   }
 
-  private faults(): Record<string, Fault> {
+  private faults(): Partial<Record<FaultName, Fault>> {
+    const { chance } = this.parts;
     return {
       'crash of one': () => this.crash([this.parts.chance.pick(this.parts.machines)]),
       'crash of some': () => this.crash(this.parts.machines.filter(() => this.parts.chance.chance(0.5))),
@@ -82,7 +131,100 @@ export class Faults {
       isolation: () => this.isolate(),
       'bad weather': () => this.weather(),
       flicker: () => this.flicker(),
+      ...this.machineFaults(),
+      ...this.subtleFaults(),
+      ...(chance.chance(DISK_SHARE) ? this.diskFaults() : {}),
     };
+  }
+
+  private machineFaults(): Partial<Record<FaultName, Fault>> {
+    const { chance, machines, say } = this.parts;
+    const machine = chance.pick(machines);
+    return {
+      'crash between two events': () => this.crashBetweenEvents(machine),
+      'staggered restart': () => this.staggeredRestart(),
+      'clock jump': () => this.jump(machine),
+      'slow machine': () => {
+        const ms = chance.pick(SLOW_MS);
+        say(machine.name, `slow by ${ms} ms`);
+        machine.slowDown(ms);
+        this.later(() => machine.slowDown(0));
+      },
+      'paused machine': () => {
+        say(machine.name, 'paused');
+        machine.pause();
+        this.later(() => {
+          say(machine.name, 'resumed');
+          machine.resume();
+        });
+      },
+    };
+  }
+
+  /** What brings consensus into its rare states. */
+  private subtleFaults(): Partial<Record<FaultName, Fault>> {
+    return {
+      'latency matrix': () => this.spoil('latency matrix', latencyMatrix),
+      'lost proposals': () => this.spoil('lost proposals', lostProposals),
+      'lost prevotes': () => this.spoil('lost prevotes', (parts) => lostVotes(parts, PREVOTE)),
+      'lost precommits': () => this.spoil('lost precommits', (parts) => lostVotes(parts, PRECOMMIT)),
+      'hidden polka': () => this.spoil('hidden polka', hiddenPolka),
+      'hidden decision': () => this.spoil('hidden decision', hiddenDecision),
+    };
+  }
+
+  private spoil(name: string, begin: (parts: NetworkFaultParts) => Undo): void {
+    const { chance, scheduler, say } = this.parts;
+    const undo = begin(this.parts);
+    const lastsMs = chance.between(...ROUNDS_MS);
+    say('world', `${name} for ${lastsMs.toFixed(0)} ms`);
+    this.untilMs = Math.max(this.untilMs, scheduler.nowMs + lastsMs);
+    scheduler.after(lastsMs, this.life, undo);
+  }
+
+  private crashBetweenEvents(machine: Machine): void {
+    const { chance, say } = this.parts;
+    const events = chance.below(EVENTS_MAX);
+    say(machine.name, `dies after ${events} events`);
+    machine.crashAfter(events, chance.chance(0.5) ? 'kill' : 'power');
+    this.later(() => machine.boot());
+  }
+
+  private staggeredRestart(): void {
+    const { machines, chance, scheduler } = this.parts;
+    const kind = chance.pick(CRASHES);
+    for (const machine of machines) {
+      machine.crash(kind);
+      scheduler.after(chance.between(0, STAGGER_MS), this.life, () => machine.boot());
+    }
+  }
+
+  private jump(machine: Machine): void {
+    const { chance, say } = this.parts;
+    if (machine.hasWrongClock) return;
+    const ms = chance.between(-JUMP_MS, JUMP_MS);
+    say(machine.name, `clock off by ${ms.toFixed(0)} ms`);
+    machine.setClock(ms);
+  }
+
+  private diskFaults(): Partial<Record<FaultName, Fault>> {
+    const { chance, machines, damagedMax } = this.parts;
+    const machine = chance.pick(machines);
+    const errors = DISK_ERRORS.map((name) => [name, () => this.breakDisk(machine, name)] as const);
+    const damaged = machines.filter(({ isDamaged }) => isDamaged);
+    const isSpared = !machine.isDamaged && damaged.length >= damagedMax;
+    return {
+      ...Object.fromEntries(errors),
+      ...(isSpared ? {} : flipsOf(machine)),
+    };
+  }
+
+  private breakDisk(machine: Machine, name: DiskErrorName): void {
+    const { chance, say } = this.parts;
+    const target = chance.pick(DISK_TARGETS);
+    say(machine.name, `${name}${target === undefined ? '' : ` of the ${target}`}`);
+    machine.breakDisk(name, target);
+    this.later(() => machine.repairDisk());
   }
 
   private later(undo: () => void): void {
@@ -178,6 +320,14 @@ export class Faults {
       network.weather = { ...FAIR_WEATHER };
     });
   }
+}
+
+function flipsOf(machine: Machine): Partial<Record<FaultName, Fault>> {
+  return {
+    'flip in the end of the log': () => machine.flipInLog('end'),
+    'flip in the middle of the log': () => machine.flipInLog('middle'),
+    'flip in the database': () => machine.flipInDatabase(),
+  };
 }
 
 function cut(from: Machine, to: Machine): string {

@@ -1,91 +1,93 @@
 /**
- * `npm run sim -- --seeds N --first-seed S --heights H --nodes 4` runs N seeds; `--seed S` runs one and ends with its
- * trace hash. `--trace` prints every event, `--log LEVEL` adds the nodes' own log; `--broken-rule lock|quorum|polkaRound`
- * and `--forgetful` break the nodes on purpose.
+ * `npm run sim -- --seeds N --first-seed S --heights H --nodes 4|7|10|mix` runs N seeds on all cores (`--jobs J` on J);
+ * `--seed S` runs one and ends with its trace hash. `--trace` prints every event of it, `--log LEVEL` adds the nodes' own
+ * log. `--json` prints an object a seed; `--summary FILE` adds the part to a file of parts, and `--render PAGE` writes
+ * the tables of all its parts into a page. `--broken-rule NAME` and `--forgetful` break nodes on purpose;
+ * `--byzantine NAME,NAME` makes the last machines so, else the seed decides; `--stormy` makes links flicker all the time.
+ * `--crash-points` runs the named crash points instead, `--twins` what `test/twins/main.ts` says, `--controls` every
+ * broken rule in the setting that shows it, and `--wan N` measures N validators all over the world.
  */
-import { parseArgs } from 'node:util';
-import type { BrokenRule } from '#consensus/height-state.ts';
-import { type SimResult, World } from './world.ts';
+import { availableParallelism } from 'node:os';
+import { runTwins } from '../twins/main.ts';
+import { printControls } from './controls.ts';
+import { runCrashPoints } from './crash-points.ts';
+import { type CommandLine, readCommandLine, replayCommand } from './options.ts';
+import { type Outcome, outcomeLine, runSeed } from './outcome.ts';
+import { runSeeds } from './pool.ts';
+import { addPart, Part, renderPage } from './summary.ts';
+import { printWan } from './wan/wan.ts';
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '20' },
-    'first-seed': { type: 'string', default: '1' },
-    seed: { type: 'string' },
-    heights: { type: 'string', default: '30' },
-    nodes: { type: 'string', default: '4' },
-    trace: { type: 'boolean', default: false },
-    log: { type: 'string', default: 'warn' },
-    'broken-rule': { type: 'string' },
-    stormy: { type: 'boolean' },
-    forgetful: { type: 'boolean', default: false },
-  },
-});
-const heights = count('heights', values.heights);
-const nodes = count('nodes', values.nodes);
-const brokenRule = values['broken-rule'];
+/** Seeds between two lines about the whole. */
+const PROGRESS_SEEDS = 50;
 
-function count(name: string, text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  process.stderr.write(`--${name} ${text}: expected a whole number above 0\n`);
-  process.exit(2);
+const args = process.argv.slice(2);
+if (args.includes('--twins')) {
+  const agreed = await runTwins(args, print);
+  process.exit(agreed ? 0 : 1);
 }
-
-/** What was broken on purpose, as options. */
-function broken(): string {
-  const flags = [values.stormy === true ? ' --stormy' : '', values.forgetful ? ' --forgetful' : ''];
-  return (brokenRule === undefined ? '' : ` --broken-rule ${brokenRule}`) + flags.join('');
+if (args.includes('--controls')) process.exit((await printControls(print)) ? 0 : 1);
+if (args.includes('--wan')) {
+  await printWan(args[args.indexOf('--wan') + 1], print);
+  process.exit(0);
 }
+const line = readOrExit();
+if (line.crashPoints) await crashPoints(line);
+else if (line.single) await one(line);
+else await many(line);
 
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-function report(result: SimResult, seconds: number): void {
-  const { seed, failure, tail, maxRound, txs, virtualSeconds, slowestHealMs } = result;
-  const pace = (result.heights / seconds).toFixed(0);
-  print(
-    `seed ${seed}: ${failure === undefined ? 'ok' : 'FAILED'}, ${result.heights} heights, ${txs} txs, round ${maxRound}, ` +
-      `heal ${(slowestHealMs / 1000).toFixed(1)} s, ${virtualSeconds.toFixed(0)} s in ${seconds.toFixed(1)} s (${pace} heights/s)`,
-  );
-  if (failure === undefined) return;
-  if (!values.trace) for (const line of tail) print(line);
-  print(failure.stack ?? failure.message);
-  print(`replay: npm run sim -- --seed ${seed} --heights ${heights} --nodes ${nodes}${broken()} --trace`);
-  process.exitCode = 1;
-}
-
-async function runSeed(seed: number): Promise<SimResult> {
-  const startedMs = performance.now();
-  const result = await new World({
-    seed,
-    heights,
-    nodes,
-    logLevel: values.log,
-    forgetful: values.forgetful,
-    ...(values.stormy === undefined ? {} : { stormy: values.stormy }),
-    ...(brokenRule === undefined ? {} : { brokenRule: brokenRule as BrokenRule }),
-    ...(values.trace ? { sink: print } : {}),
-  }).run();
-  report(result, (performance.now() - startedMs) / 1000);
-  return result;
-}
-
-if (values.seed !== undefined) {
-  print(`trace hash ${(await runSeed(count('seed', values.seed))).traceHash}`);
-} else {
-  const first = count('first-seed', values['first-seed']);
-  const seeds = count('seeds', values.seeds);
-  const counts = new Map<string, number>();
-  let failed = 0;
-  let decided = 0;
-  for (let seed = first; seed < first + seeds; seed++) {
-    const result = await runSeed(seed);
-    decided += result.heights;
-    if (result.failure !== undefined) failed++;
-    for (const [name, count] of result.faults) counts.set(name, (counts.get(name) ?? 0) + count);
+function readOrExit(): CommandLine {
+  try {
+    return readCommandLine(args);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(2);
   }
-  print([...counts].map(([name, count]) => `${name} ${count}`).join(', '));
-  print(`${seeds} seeds, ${decided} heights, ${failed} failed`);
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+async function crashPoints({ firstSeed, seeds, point, run }: CommandLine): Promise<void> {
+  const kept = await runCrashPoints({ seeds, firstSeed, only: point, trace: run.trace, print });
+  if (!kept) process.exitCode = 1;
+}
+
+async function one({ run, firstSeed, json }: CommandLine): Promise<void> {
+  const outcome = await runSeed(run, firstSeed, run.trace ? print : undefined);
+  report(outcome);
+  if (!json) print(`trace hash ${outcome.traceHash}`);
+}
+
+async function many({
+  run,
+  firstSeed,
+  seeds,
+  jobs = availableParallelism(),
+  json,
+  ...files
+}: CommandLine): Promise<void> {
+  const part = new Part(run, firstSeed, jobs);
+  await runSeeds({ run, firstSeed, seeds, jobs }, (outcome) => {
+    part.add(outcome);
+    report(outcome);
+    if (!json && part.seeds % PROGRESS_SEEDS === 0) print(part.progress(seeds));
+  });
+  const done = part.finish();
+  if (!json) for (const text of part.lines()) print(text);
+  if (files.summary !== undefined) await addPart(files.summary, done);
+  if (files.summary !== undefined && files.render !== undefined) await renderPage(files.summary, files.render);
+}
+
+function report(outcome: Outcome): void {
+  if (outcome.failure !== undefined) process.exitCode = 1;
+  if (line.json) {
+    print(JSON.stringify(outcome));
+    return;
+  }
+  print(outcomeLine(outcome));
+  if (outcome.failure === undefined) return;
+  if (!line.run.trace) for (const text of outcome.tail) print(text);
+  print(outcome.failure);
+  print(`replay: ${replayCommand(line.run, outcome.seed)}`);
 }

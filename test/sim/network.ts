@@ -2,6 +2,7 @@ import { NetworkError } from '#network/errors.ts';
 import type { PeerId, PeerInfo, StreamClass, Topic, Transport, TransportHandlers } from '#ports/transport.ts';
 import { toLatin1 } from '#util/bytes.ts';
 import type { Chance } from './chance.ts';
+import type { Coverage } from './coverage.ts';
 import type { Life, Scheduler } from './scheduler.ts';
 
 /** Looking for links to open and close. Milliseconds. */
@@ -22,19 +23,23 @@ export interface Weather {
 
 export const FAIR_WEATHER: Weather = { minDelayMs: 0.2, maxDelayMs: 3, loss: 0, duplication: 0 };
 
-interface Link {
+export interface Link {
   /** Open on both sides; frames of a link that was closed are never delivered. */
   readonly life: Life;
   readonly a: SimTransport;
   readonly b: SimTransport;
   silentSinceMs: number | undefined;
+  /** Latest arrival of all packets of each way. */
+  readonly latestMs: [number, number];
 }
 
-interface Packet {
+export interface Packet {
   readonly size: number;
   /** Absent for requests, answers and gossip. */
   readonly frame?: Uint8Array;
 }
+
+export type Loss = (from: PeerId, to: PeerId, frame: Uint8Array) => boolean;
 
 interface Asked {
   readonly to: PeerId;
@@ -48,12 +53,17 @@ export class SimNetwork {
   readonly cuts = new Set<string>();
   /** An adversary's choice of what passes; `bytes` of a frame, undefined for all else. */
   filter: ((from: PeerId, to: PeerId, bytes: Uint8Array | undefined) => boolean) | undefined;
+  /** Frames that are lost for their contents. */
+  readonly losses = new Set<Loss>();
+  /** Milliseconds of each direction of each link, added to the weather's. */
+  latency: ((from: PeerId, to: PeerId) => number) | undefined;
   /** Rolling digest of all deliveries. */
   digest = 0x811c9dc5;
   delivered = 0;
   readonly scheduler: Scheduler;
   readonly chance: Chance;
   readonly onPunished: (by: PeerId, peer: PeerId, reason: string) => void;
+  private readonly coverage: Coverage | undefined;
   private readonly world: Life = { alive: true };
   private readonly up = new Map<PeerId, SimTransport>();
   private readonly links = new Map<string, Link>();
@@ -64,7 +74,9 @@ export class SimNetwork {
     scheduler: Scheduler;
     chance: Chance;
     onPunished: (by: PeerId, peer: PeerId, reason: string) => void;
+    coverage?: Coverage;
   }) {
+    this.coverage = components.coverage;
     this.scheduler = components.scheduler;
     this.chance = components.chance;
     this.onPunished = components.onPunished;
@@ -99,13 +111,16 @@ export class SimNetwork {
   carry(link: Link, from: SimTransport, packet: Packet, notBeforeMs: number, deliver: () => void): number {
     const { weather, chance, scheduler } = this;
     const to = link.a === from ? link.b : link.a;
-    let arrivesMs = Math.max(notBeforeMs, scheduler.nowMs + chance.between(weather.minDelayMs, weather.maxDelayMs));
-    if (this.cuts.has(`${from.self}>${to.self}`) || chance.chance(weather.loss)) return arrivesMs;
-    if (this.filter?.(from.self, to.self, packet.frame) === false) return arrivesMs;
+    const wayMs = chance.between(weather.minDelayMs, weather.maxDelayMs) + (this.latency?.(from.self, to.self) ?? 0);
+    let arrivesMs = Math.max(notBeforeMs, scheduler.nowMs + wayMs);
+    if (this.isLost(from.self, to.self, packet)) return arrivesMs;
+    this.noteOrder(link, link.a === from ? 0 : 1, arrivesMs);
     const copies = chance.chance(weather.duplication) ? 2 : 1;
+    if (copies > 1) this.coverage?.hit('duplication');
     for (let copy = 0; copy < copies; copy++) {
-      scheduler.after(arrivesMs - scheduler.nowMs, link.life, () => {
-        if (!to.life.alive) return;
+      // An event of the machine: one that is stopped does not see it.
+      scheduler.at(arrivesMs, to.life, () => {
+        if (!link.life.alive) return;
         this.note(from.self, to.self, packet.size);
         deliver();
       });
@@ -114,10 +129,32 @@ export class SimNetwork {
     return arrivesMs;
   }
 
+  /** Streams, requests and gossip pass each other. */
+  private noteOrder(link: Link, way: 0 | 1, arrivesMs: number): void {
+    if (arrivesMs < link.latestMs[way]) this.coverage?.hit('reordering');
+    else link.latestMs[way] = arrivesMs;
+  }
+
+  private isLost(from: PeerId, to: PeerId, { frame }: Packet): boolean {
+    if (this.cuts.has(`${from}>${to}`)) return true;
+    if (this.chance.chance(this.weather.loss)) {
+      this.coverage?.hit('loss');
+      return true;
+    }
+    if (frame !== undefined) for (const loss of this.losses) if (loss(from, to, frame)) return true;
+    return this.filter?.(from, to, frame) === false;
+  }
+
   private note(from: PeerId, to: PeerId, size: number): void {
     this.delivered++;
-    for (const character of `${from}${to}${size}${this.scheduler.nowMs}`)
-      this.digest = Math.imul(this.digest ^ character.charCodeAt(0), 0x01000193) >>> 0;
+    this.mix(from.charCodeAt(from.length - 1) * 256 + to.charCodeAt(to.length - 1));
+    this.mix(size);
+    this.mix(Math.floor(this.scheduler.nowMs * 1_000) | 0);
+  }
+
+  private mix(word: number): void {
+    this.digest = Math.imul(this.digest ^ word, 0x01000193) >>> 0;
+    this.digest = (this.digest ^ (this.digest >>> 15)) >>> 0;
   }
 
   /** Opens links between those that can hear each other, closes those that have been silent for long. */
@@ -128,10 +165,12 @@ export class SimNetwork {
   }
 
   private tendPair(a: SimTransport, b: SimTransport): void {
-    const isCut = this.cuts.has(`${a.self}>${b.self}`) || this.cuts.has(`${b.self}>${a.self}`);
+    const isStopped = a.life.frozen !== undefined || b.life.frozen !== undefined;
+    const isCut = isStopped || this.cuts.has(`${a.self}>${b.self}`) || this.cuts.has(`${b.self}>${a.self}`);
     const link = this.links.get(linkKey(a.self, b.self));
     const { nowMs } = this.scheduler;
     if (link === undefined) {
+      if (!this.mayLink(a, b)) return;
       const closedMs = this.closedMs.get(linkKey(a.self, b.self)) ?? Number.NEGATIVE_INFINITY;
       if (!isCut && nowMs - closedMs > RESET_MS[1]) this.open(a, b);
     } else if (!isCut) link.silentSinceMs = undefined;
@@ -141,12 +180,17 @@ export class SimNetwork {
     }
   }
 
+  /** Whether the two ever dial each other. */
+  protected mayLink(_a: SimTransport, _b: SimTransport): boolean {
+    return true;
+  }
+
   private open(a: SimTransport, b: SimTransport): void {
-    const link: Link = { life: { alive: true }, a, b, silentSinceMs: undefined };
+    const link: Link = { life: { alive: true }, a, b, silentSinceMs: undefined, latestMs: [0, 0] };
     this.links.set(linkKey(a.self, b.self), link);
     for (const [one, other] of [[a, b] as const, [b, a] as const]) {
-      this.scheduler.after(this.chance.between(0, 1), link.life, () => {
-        if (one.life.alive) one.connected(other.self);
+      this.scheduler.after(this.chance.between(0, 1), one.life, () => {
+        if (link.life.alive) one.connected(other.self);
       });
     }
   }
@@ -205,7 +249,7 @@ export class SimTransport implements Transport {
   connected(peer: PeerId): void {
     const info = { id: peer, address: `/sim/${peer}`, outbound: this.self < peer, connectedAtMs: 0 };
     this.known.set(peer, info);
-    this.handlers?.peerConnected(info);
+    this.guarded(() => this.handlers?.peerConnected(info));
   }
 
   disconnected(peer: PeerId): void {
@@ -213,7 +257,17 @@ export class SimTransport implements Transport {
     for (const asked of [...this.asked]) {
       if (asked.to === peer) asked.reject(new NetworkError('disconnected', `${peer} is gone`));
     }
-    this.handlers?.peerDisconnected(peer);
+    this.guarded(() => this.handlers?.peerDisconnected(peer));
+  }
+
+  /** What nobody catches ends the process whose code it was. */
+  private guarded(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      if (this.life.threw === undefined) throw error;
+      this.life.threw(error);
+    }
   }
 
   send(peer: PeerId, stream: StreamClass, bytes: Uint8Array): boolean {

@@ -18,6 +18,7 @@ export class Workload {
     chance: Chance;
     wallets: readonly Wallet[];
     fail: (error: unknown) => void;
+    onSent: (tx: Uint8Array) => void;
   };
   private readonly life: Life = { alive: true };
   private readonly sequences: bigint[];
@@ -49,6 +50,7 @@ export class Workload {
       signers: [{ wallet: from, sequence, accountNumber: BigInt(index) }],
       fee: { amount: [{ denom: 'ubizra', amount: '5000' }] },
     });
+    this.parts.onSent(tx);
     const { code, log, refusal } = await node.mempool.admit(tx, 'rpc');
     if (code === 0 && refusal === undefined) {
       this.accepted++;
