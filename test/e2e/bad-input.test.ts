@@ -70,12 +70,14 @@ const CASES: readonly (readonly [name: string, file: string, how: Break, words: 
   ['no genesis', GENESIS, remove, /no such file.*bizra-node init/],
   ['a node key without a key', NODE_KEY, write('{}'), /priv_key/],
   ['a node key that is not JSON', NODE_KEY, write(Uint8Array.of(0, 255, 27, 10)), /not JSON/],
+  ['a node key that others can read', NODE_KEY, (path) => chmod(path, 0o644), /mode 644.*chmod 600/],
   ['a validator key without a key', KEY, write('{}'), /priv_key is missing/],
   ["another key's address", KEY, replace(/"address": ".*?"/, '"address": "00"'), /address is not the key's/],
   ['a validator key that others can read', KEY, (path) => chmod(path, 0o644), /mode 644.*chmod 600/],
   ['no validator key', KEY, remove, /does not exist/],
   ['a damaged signing record', SIGNED, replace(/"round": \d+/, '"round": 7'), /checksum is wrong/],
-  ['no signing record', SIGNED, remove, /is missing.*double signing/],
+  ['no signing record', SIGNED, remove, /is missing.*double signing.*--recover-signing-record/],
+  ['an old signing record', SIGNED, write('{"height":"0","round":0,"step":0}'), /ends at .*0\/0\/0, but .* old copy/],
   ['a consensus log of something else', WAL, foreignLog, /record of the consensus log cannot be read.*unknown kind 99/],
 ];
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { QueryTotalSupplyRequest, QueryTotalSupplyResponse } from 'cosmjs-types/cosmos/bank/v1beta1/query';
 import { RpcClient } from '#cli/rpc-client.ts';
-import type { Devnet, DevnetNode } from './devnet.ts';
-import { appHashAt, blockHashAt, call, heightOf, until, waitForHeight } from './rpc.ts';
+import type { DevnetNode, Net } from './net.ts';
+import { appHashAt, blockHashAt, call, callMany, heightOf, type Params, until, waitForHeight } from './rpc.ts';
 
 /** Every coin there is, as the node's bank counts it. */
 export async function totalSupply({ rpc }: DevnetNode): Promise<string> {
@@ -15,7 +15,7 @@ export async function totalSupply({ rpc }: DevnetNode): Promise<string> {
 }
 
 /** The same block and the same state at the newest height that all nodes have. */
-export async function assertAgreement(net: Devnet): Promise<void> {
+export async function assertAgreement(net: Net): Promise<void> {
   const heights = await Promise.all(net.nodes.map(({ rpc }) => heightOf(rpc)));
   const height = Math.max(...heights);
   await net.waitForAll(height);
@@ -25,9 +25,29 @@ export async function assertAgreement(net: Devnet): Promise<void> {
   assert.deepEqual(new Set(views).size, 1, `height ${height}: ${views.join(', ')}`);
 }
 
+/** All nodes have the same block id and app hash at every height up to the newest that one of them has. */
+export async function assertSameHistory(net: Net): Promise<void> {
+  const heights = await Promise.all(net.nodes.map(({ rpc }) => heightOf(rpc)));
+  const head = Math.max(...heights);
+  await net.waitForAll(head);
+  const params = Array.from({ length: head }, (_, index) => ({ height: String(index + 1) }));
+  const [first, ...others] = await Promise.all(net.nodes.map((node) => historyOf(node, params)));
+  for (const [index, history] of others.entries())
+    assert.deepEqual(history, first, `${net.node(index + 1).moniker} has another history than ${net.node(0).moniker}`);
+}
+
+async function historyOf({ rpc }: DevnetNode, params: readonly Params[]): Promise<string[]> {
+  const answers = await callMany<CommitAnswer>(rpc, 'commit', params);
+  return answers.map(({ signed_header: { header, commit } }) => {
+    return `height ${header.height}: block ${commit.block_id.hash} on ${header.app_hash}`;
+  });
+}
+
 interface CommitAnswer {
   readonly signed_header: {
+    readonly header: { readonly height: string; readonly app_hash: string };
     readonly commit: {
+      readonly block_id: { readonly hash: string };
       readonly signatures: readonly { readonly validator_address: string; signature: string | null }[];
     };
   };

@@ -21,9 +21,22 @@ export async function run(args: readonly string[]): Promise<Outcome> {
   return { code: await code, stdout, stderr };
 }
 
+/** What runs a node: the real program, or a test's own main around the same daemon. */
+export interface NodeProgram {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+const REAL_NODE: NodeProgram = { command: BIN, args: ['start'] };
+
 /** A node that stops when this process ends, however it ends. Both of its outputs go to the open file `log`. */
-export function startNode(home: string, flags: readonly string[], log: number): ChildProcess {
-  const child = spawn(BIN, ['start', '--home', home, '--stop-with-input', ...flags], {
+export function startNode(
+  home: string,
+  flags: readonly string[],
+  log: number,
+  program: NodeProgram = REAL_NODE,
+): ChildProcess {
+  const child = spawn(program.command, [...program.args, '--home', home, '--stop-with-input', ...flags], {
     cwd: ROOT,
     stdio: ['pipe', log, log],
   });

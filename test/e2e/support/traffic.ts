@@ -8,7 +8,8 @@ import { sha256 } from '#crypto/hash.ts';
 import { secp256k1PublicKey } from '#crypto/secp256k1.ts';
 import { toHex } from '#util/bytes.ts';
 import { BlockReader } from './block-reader.ts';
-import type { Devnet } from './devnet.ts';
+import { BlockTimes } from './block-times.ts';
+import type { Net } from './net.ts';
 import { call, callMany, pause, until } from './rpc.ts';
 
 const GAS_LIMIT = 120_000n;
@@ -20,7 +21,20 @@ interface Account {
   readonly text: string;
   /** Undefined: to be read from a node first. */
   next: { readonly accountNumber: bigint; readonly sequence: bigint } | undefined;
+  /** Payments that a node took and no node has reported as committed. */
+  waiting: { readonly hash: string; readonly sinceMs: number }[];
 }
+
+export interface TrafficOptions {
+  readonly accounts: number;
+  /** Each account pays once in this time, to one node after the other. */
+  readonly paceMs: number;
+  /** Payments of one account that may wait for a block; then it pays no more. Absent: any number. */
+  readonly maxWaiting?: number;
+}
+
+/** A payment that waits so long may have been refused after all: the account tries again. */
+const WAITING_MS = 10_000;
 
 /** Keys of test accounts: fixed, worthless, the same in every run. */
 function makeAccounts(count: number, prefix: string): Account[] {
@@ -28,7 +42,12 @@ function makeAccounts(count: number, prefix: string): Account[] {
     const privateKey = sha256(new TextEncoder().encode(`bizra e2e traffic ${index}`));
     const publicKey = secp256k1PublicKey(privateKey);
     const address = accountAddress(publicKey);
-    return { key: { privateKey, publicKey, address }, text: encodeBech32(prefix, address), next: undefined };
+    return {
+      key: { privateKey, publicKey, address },
+      text: encodeBech32(prefix, address),
+      next: undefined,
+      waiting: [],
+    };
   });
 }
 
@@ -45,21 +64,25 @@ export async function writeTrafficAccounts(path: string, count: number, prefix =
 export class Traffic {
   /** Payments that a node took. */
   accepted = 0;
-  private readonly net: Devnet;
+  /** When each new height was first reported by any node. */
+  readonly blockTimes = new BlockTimes();
+  private readonly net: Net;
   private readonly accounts: readonly Account[];
-  private readonly paceMs: number;
+  private readonly options: TrafficOptions;
   private readonly reported = new Map<string, number>();
   private readonly blocks = new Map<number, string>();
   private readonly conflicts: string[] = [];
   private readonly readers: readonly BlockReader[];
   private readonly payers: readonly Promise<void>[];
+  private readonly left = new Set<number>();
+  /** Payments under way, by node. */
+  private readonly underway = new Map<number, number>();
   private running = true;
 
-  /** Each account pays once every `paceMs`, to one node after the other. */
-  constructor(net: Devnet, options: { readonly accounts: number; readonly paceMs: number }) {
+  constructor(net: Net, options: TrafficOptions) {
     this.net = net;
     this.accounts = makeAccounts(options.accounts, net.ready.prefix);
-    this.paceMs = options.paceMs;
+    this.options = options;
     this.readers = net.nodes.map(({ rpc }) => new BlockReader(rpc, (block) => this.remember(block)));
     this.payers = this.accounts.map((account, index) => this.pay(account, index));
   }
@@ -80,6 +103,19 @@ export class Traffic {
     await until(`${count} more payments are committed`, async () => this.committed >= target);
   }
 
+  /** Pays no more to these nodes, which are about to be silent; resolves when no payment waits for their answer. */
+  async leave(...nodes: number[]): Promise<void> {
+    for (const node of nodes) this.left.add(node);
+    await until('the payments under way are answered', async () =>
+      nodes.every((node) => (this.underway.get(node) ?? 0) === 0),
+    );
+  }
+
+  /** Pays to all nodes again. */
+  comeBack(): void {
+    this.left.clear();
+  }
+
   /** Every transaction that was reported as committed is on every node, at the height that was reported. */
   async assertNothingLost(): Promise<void> {
     assert.ok(this.reported.size > 0, 'traffic was committed');
@@ -97,11 +133,28 @@ export class Traffic {
   private async pay(account: Account, index: number): Promise<void> {
     const to = this.accounts[(index + 1) % this.accounts.length]?.text ?? account.text;
     for (let turn = index; this.running; turn++) {
-      const { rpc } = this.net.node(turn % this.net.nodes.length);
+      const node = turn % this.net.nodes.length;
+      if (this.left.has(node)) continue;
+      if (this.isWaiting(account)) {
+        await pause(this.options.paceMs);
+        continue;
+      }
+      this.count(node, 1);
       // The node may be down, as these tests want it to be: the next turn asks another, and reads the sequence first.
-      account.next = await this.payOnce(account, to, rpc).catch(() => undefined);
-      await pause(this.paceMs);
+      account.next = await this.payOnce(account, to, this.net.node(node).rpc).catch(() => undefined);
+      this.count(node, -1);
+      await pause(this.options.paceMs);
     }
+  }
+
+  private isWaiting(account: Account): boolean {
+    const oldest = performance.now() - WAITING_MS;
+    account.waiting = account.waiting.filter(({ hash, sinceMs }) => sinceMs > oldest && !this.reported.has(hash));
+    return account.waiting.length >= (this.options.maxWaiting ?? Number.POSITIVE_INFINITY);
+  }
+
+  private count(node: number, change: number): void {
+    this.underway.set(node, (this.underway.get(node) ?? 0) + change);
   }
 
   /** What the account's next payment needs; undefined when the node did not take this one. */
@@ -117,6 +170,7 @@ export class Traffic {
     const { code } = await call<{ code: number }>(rpc, 'broadcast_tx_sync', { tx: Buffer.from(tx).toString('base64') });
     if (code !== 0) return undefined;
     this.accepted++;
+    account.waiting.push({ hash: toHex(sha256(tx)), sinceMs: performance.now() });
     return { accountNumber, sequence: sequence + 1n };
   }
 
@@ -125,6 +179,7 @@ export class Traffic {
     if (known !== undefined && known !== hash) this.conflicts.push(`two blocks at height ${height}`);
     if (known !== undefined) return;
     this.blocks.set(height, hash);
+    this.blockTimes.add(height, performance.now());
     for (const tx of txs) {
       const txHash = toHex(sha256(Buffer.from(tx, 'base64')));
       if (this.reported.has(txHash)) this.conflicts.push(`${txHash} is in two blocks`);

@@ -5,7 +5,7 @@ import { decodeWalRecord } from '#engine/wal-record.ts';
 import { readRecords } from '#storage/wal-format.ts';
 import { PRECOMMIT, type Vote } from '#types/vote.ts';
 import { toHex } from '#util/bytes.ts';
-import type { Devnet } from './devnet.ts';
+import type { Net } from './net.ts';
 import { callMany, heightOf } from './rpc.ts';
 
 const FLAG_COMMIT = 2;
@@ -27,26 +27,25 @@ interface CommitJson {
 export class VoteAudit {
   /** By validator, height, round and type: the signatures, with what they sign. */
   private readonly seen = new Map<string, Map<string, string>>();
+  /** Hex of the addresses of validators that may sign what they like. */
+  private readonly excused = new Set<string>();
 
   get size(): number {
     return this.seen.size;
   }
 
+  /** A byzantine validator, by its address in hex. */
+  excuse(address: string): void {
+    this.excused.add(address.toLowerCase());
+  }
+
   /** Reads the log of a node, as far as it is written. */
   async readLog(home: string): Promise<void> {
-    const directory = join(home, 'data', 'wal');
-    for (const name of await readdir(directory)) {
-      const { records } = readRecords(await readFile(join(directory, name)));
-      for (const record of records) {
-        const input = decodeWalRecord(record);
-        if (input.kind === 'vote') this.add(input.vote);
-        if (input.kind === 'signed' && input.message.kind === 'vote') this.add(input.message.vote);
-      }
-    }
+    for (const vote of await votesInLog(home)) this.add(vote);
   }
 
   /** Reads the commits of all heights of all nodes. */
-  async readCommits(net: Devnet): Promise<void> {
+  async readCommits(net: Net): Promise<void> {
     for (const { rpc } of net.nodes) {
       const head = await heightOf(rpc);
       const params = Array.from({ length: head }, (_, index) => ({ height: String(index + 1) }));
@@ -77,8 +76,24 @@ export class VoteAudit {
   }
 
   private remember(author: string, height: number, round: number, type: number, signature: string, what: string): void {
+    if (this.excused.has(author)) return;
     const place = `validator ${author} height ${height} round ${round} type ${type}`;
     const signatures = this.seen.get(place) ?? new Map<string, string>();
     this.seen.set(place, signatures.set(signature, what));
   }
+}
+
+/** The votes that a node's log holds: others' and its own. */
+export async function votesInLog(home: string): Promise<Vote[]> {
+  const directory = join(home, 'data', 'wal');
+  const votes: Vote[] = [];
+  for (const name of await readdir(directory)) {
+    const { records } = readRecords(await readFile(join(directory, name)));
+    for (const record of records) {
+      const input = decodeWalRecord(record);
+      if (input.kind === 'vote') votes.push(input.vote);
+      if (input.kind === 'signed' && input.message.kind === 'vote') votes.push(input.message.vote);
+    }
+  }
+  return votes;
 }
