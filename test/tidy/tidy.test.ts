@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { checkImports, checkReachable, importsOf, packageOf } from './imports.ts';
 import { checkLeftovers, checkTests } from './leftovers.ts';
 import { checkModuleState } from './module-state.ts';
+import { checkOverrides } from './overrides.ts';
 import { checkPure, checkWorld } from './purity.ts';
 import { parseSource, ROOT, readSources, type Source } from './source.ts';
 
@@ -53,6 +54,8 @@ describe('tidy: the repository', function () {
   it('takes time, timers and chance from the ports', () => none(src.flatMap(checkWorld)));
 
   it('has no state at module level', () => none(src.flatMap(checkModuleState)));
+
+  it('breaks no rule outside tests', () => none(src.flatMap(checkOverrides)));
 
   it('has no leftovers', () => none(all.flatMap(checkLeftovers)));
 
@@ -106,6 +109,17 @@ describe('tidy: each checker finds a planted fault', () => {
     );
     ok(checkImports(source('src/storage/x.ts', "import './gone.ts';"), () => false).length === 1);
     ok(checkImports(source('src/elsewhere/x.ts', ''), () => true).length === 1);
+  });
+
+  it('overrides', () => {
+    const faults = [
+      'await Node.open(ports, genesis, settings, {});',
+      "new Chain({ brokenRule: 'lock' });",
+      'const o = { wrapApp: (app) => app };',
+    ];
+    for (const text of faults) ok(checkOverrides(source('src/node/x.ts', text)).length === 1, text);
+    const fine = 'await Node.open(a, b, c); new Chain({ brokenRule, other: this.options.brokenRule });';
+    deepEqual(checkOverrides(source('src/node/x.ts', fine)), []);
   });
 
   it('pure folders', () => {
