@@ -142,10 +142,9 @@ export class Writer {
     const length = this.position - start;
     let extra = 0;
     for (let rest = Math.floor(length / 128); rest > 0; rest = Math.floor(rest / 128)) extra++;
-    if (extra > 0) {
-      this.reserve(extra);
-      this.buffer.copyWithin(start + extra, start, this.position);
-    }
+    // Room for the length while the body still counts as written: growing keeps what is before the position alone.
+    this.reserve(MAX_VARINT_BYTES);
+    if (extra > 0) this.buffer.copyWithin(start + extra, start, this.position);
     this.position = start - LENGTH_BYTES;
     this.varint(length);
     this.position += length;

@@ -73,6 +73,18 @@ describe('wire writer', () => {
     }
   });
 
+  it('keeps a short message that ends where the memory does', () => {
+    const size = 64;
+    for (let before = 0; before < size; before++) {
+      const writer = new Writer(size);
+      writer.entry(1, new Uint8Array(before).fill(7));
+      writer.string(2, 'ab');
+      writer.message(3, (nested) => nested.number(1, 5));
+      const bytes = toHex(writer.finish());
+      assert.ok(bytes.endsWith('120261621a020805'), `${before} bytes before: ${bytes.slice(-20)}`);
+    }
+  });
+
   it('equals cosmjs-types where that is right', () => {
     const header = makeHeader();
     assert.equal(
