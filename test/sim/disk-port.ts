@@ -54,7 +54,10 @@ export class DiskPort implements Directories {
     const isGenesis = !disk.databases.has(path);
     if (isGenesis) await this.pass('genesis: sibling cleared, not opened');
     await time.sync();
-    return new TimedKeyValue(disk.database(path), {
+    const database = disk.database(path);
+    // LevelDB copies what it finds in its log to a table, and syncs that, before it is open: what a start reads stays.
+    if (this.parts.life.alive) await database.batch().write({ sync: true });
+    return new TimedKeyValue(database, {
       time,
       isGenesis,
       isSplit: broken === 'batchSplit',

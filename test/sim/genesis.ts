@@ -27,7 +27,7 @@ export interface SimGenesis {
   readonly wallets: readonly Wallet[];
 }
 
-export function simGenesis(nodes: number, standby = 0): SimGenesis {
+export function simGenesis(nodes: number, standby = 0, emptyBlockIntervalMs = EMPTY_BLOCK_INTERVAL_MS): SimGenesis {
   const keys = Array.from({ length: nodes + standby }, (_, index) =>
     generateEd25519(sha256(new TextEncoder().encode(`validator ${index}`))),
   );
@@ -38,7 +38,7 @@ export function simGenesis(nodes: number, standby = 0): SimGenesis {
     prefix: 'bizra',
     denom: 'ubizra',
     blockIntervalMinMs: 0,
-    emptyBlockIntervalMs: EMPTY_BLOCK_INTERVAL_MS,
+    emptyBlockIntervalMs,
     validators: keys.slice(0, nodes).map(({ publicKey }, index) => ({ name: `n${index}`, publicKey, stake: STAKE })),
     accounts: [...wallets, outsider()].map((account) => ({ address: account.text, amount: RICH })),
   });

@@ -2,7 +2,7 @@
  * `npm run sim -- --seeds N --first-seed S --heights H --nodes 4|7|10|mix` runs N seeds on all cores (`--jobs J` on J);
  * `--seed S` runs one and ends with its trace hash. `--trace` prints every event of it, `--log LEVEL` adds the nodes' own
  * log. `--json` prints an object a seed; `--summary FILE` adds the part to a file of parts, and `--render PAGE` writes
- * the tables of all its parts into a page. `--broken-rule NAME` and `--forgetful` break nodes on purpose;
+ * the tables of all its parts into a page (alone, without `--seeds`, it runs nothing). `--broken-rule NAME` and `--forgetful` break nodes on purpose;
  * `--byzantine NAME,NAME` makes the last machines so, else the seed decides; `--stormy` makes links flicker all the time.
  * `--crash-points` runs the named crash points instead, `--twins` what `test/twins/main.ts` says, `--controls` every
  * broken rule in the setting that shows it, and `--wan N` measures N validators all over the world.
@@ -32,6 +32,7 @@ if (args.includes('--wan')) {
 }
 const line = readOrExit();
 if (line.crashPoints) await crashPoints(line);
+else if (line.renderOnly) await render(line);
 else if (line.single) await one(line);
 else await many(line);
 
@@ -76,7 +77,11 @@ async function many({
   const done = part.finish();
   if (!json) for (const text of part.lines()) print(text);
   if (files.summary !== undefined) await addPart(files.summary, done);
-  if (files.summary !== undefined && files.render !== undefined) await renderPage(files.summary, files.render);
+  await render(files);
+}
+
+async function render({ summary, render: page }: Pick<CommandLine, 'summary' | 'render'>): Promise<void> {
+  if (summary !== undefined && page !== undefined) await renderPage(summary, page);
 }
 
 function report(outcome: Outcome): void {

@@ -23,6 +23,8 @@ export interface CommandLine {
   readonly json: boolean;
   readonly summary: string | undefined;
   readonly render: string | undefined;
+  /** `--render` without a word about seeds runs none. */
+  readonly renderOnly: boolean;
   readonly crashPoints: boolean;
   readonly point: string | undefined;
   readonly run: RunOptions;
@@ -41,8 +43,10 @@ export interface RunOptions {
   readonly byzantine: readonly BehaviourName[] | undefined;
 }
 
+const DEFAULT_SEEDS = '20';
+
 const OPTIONS = {
-  seeds: { type: 'string', default: '20' },
+  seeds: { type: 'string' },
   'first-seed': { type: 'string', default: '1' },
   seed: { type: 'string' },
   heights: { type: 'string', default: '30' },
@@ -65,9 +69,12 @@ const OPTIONS = {
 export function readCommandLine(args: readonly string[]): CommandLine {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
   const single = values.seed !== undefined;
+  if (values.render !== undefined && values.summary === undefined)
+    throw new RangeError('--render PAGE: expected --summary FILE, whose parts it shows');
   return {
     firstSeed: count('seed', values.seed ?? values['first-seed']),
-    seeds: single ? 1 : count('seeds', values.seeds),
+    seeds: single ? 1 : count('seeds', values.seeds ?? DEFAULT_SEEDS),
+    renderOnly: !single && values.seeds === undefined && values.render !== undefined,
     single,
     jobs: values.jobs === undefined ? undefined : count('jobs', values.jobs),
     json: values.json,

@@ -42,6 +42,8 @@ const SKEW_MS = 500;
 /** Share of runs in which one machine's clock is off by minutes. */
 const WRONG_CLOCK = 0.3;
 const WRONG_CLOCKS_MS = [-600_000, 600_000];
+/** Most blocks come at once or soon; a longer pause leaves time for what is late. */
+const EMPTY_BLOCK_INTERVALS_MS = [20, 100, 400];
 /** Lengths at which logs are started anew: at each height, every few, or practically never. */
 const WAL_ROTATE_BYTES = [0, 10_000, 100_000, 16 * 1024 * 1024];
 /** Events of one moment of virtual time: more are a loop. */
@@ -167,7 +169,11 @@ export class World {
         else this.check(() => checkers.punished(by, peer, reason));
       },
     });
-    const { genesis, keys, wallets } = simGenesis(options.nodes, this.changing ? STANDBY : 0);
+    const { genesis, keys, wallets } = simGenesis(
+      options.nodes,
+      this.changing ? STANDBY : 0,
+      this.chance.pick(EMPTY_BLOCK_INTERVALS_MS),
+    );
     const signatures = signaturesOf(options.seed, keys);
     const walRotateBytes = options.walRotateBytes ?? this.chance.pick(WAL_ROTATE_BYTES);
     const behaviours = behavioursOf(options);
