@@ -8,7 +8,7 @@ const RETRY_MS = 100;
 /** Asks one peer; resolves true when the body has been handed to the engine. Never rejects. */
 export type FetchBody = (peer: PeerId, height: number, blockId: BlockId) => Promise<boolean>;
 
-/** Peers to ask, best first: the proposer, then those who prevoted the block, then the rest. */
+/** Peers to ask, best first. */
 export type Candidates = (round: number, blockId: BlockId) => readonly PeerId[];
 
 interface Wanted {

@@ -7,23 +7,23 @@ import type { Wal } from '#storage/wal.ts';
 import type { Logger } from '#telemetry/logger.ts';
 import type { NodeMetrics } from '#telemetry/node-metrics.ts';
 import type { Block } from '#types/block.ts';
-import { type BlockId, blockIdKey } from '#types/block-id.ts';
+import type { BlockId } from '#types/block-id.ts';
 import type { Commit } from '#types/commit.ts';
-import { PRECOMMIT } from '#types/vote.ts';
-import { assert, unreachable } from '#util/assert.ts';
+import { unreachable } from '#util/assert.ts';
 import type { BrokenRule } from '#util/broken-rule.ts';
-import { BizraError } from '#util/errors.ts';
 import type { Body } from './body.ts';
 import type { AppliedHeight, Chain } from './chain.ts';
+import { EngineLog } from './engine-log.ts';
+import { HeldBodies } from './held-bodies.ts';
+import { Inbox, type Unstamped } from './inbox.ts';
 import { type RecoveredHeight, recoverHeight } from './recovery.ts';
 import { RoundTimers } from './round-timers.ts';
+import { Signing } from './signing.ts';
 import { StepTimes } from './step-times.ts';
-import { encodeMuteRecord, encodeWalRecord } from './wal-record.ts';
+import { dropSuperseded } from './superseded-effects.ts';
+import { encodeWalRecord } from './wal-record.ts';
 
-/** An input before the engine stamps it with the time at which it is consumed. */
-export type Unstamped = Input extends infer I ? (I extends { now: bigint } ? Omit<I, 'now'> : never) : never;
-
-/** The engine's view of peers; `relay` and `blocks` implement it. */
+/** The engine's view of peers. */
 export interface EngineOutlet {
   /** Own signed message, to all peers. */
   publish(message: SignedMessage, body: Body | undefined): void;
@@ -37,15 +37,6 @@ export interface EngineOutlet {
 
 /** Inputs of one turn of the loop: bounds the time between two looks at the clock and the sockets. */
 const INPUTS_PER_TURN = 512;
-/**
- * Inputs of peers that wait while a height is applied. More are dropped: what was lost shows in what this node reports,
- * and is sent again.
- */
-const PEER_INPUTS_MAX = 20_000;
-
-/** Effects that are carried out although the height is decided in the same turn. */
-const KEPT_AT_COMMIT: ReadonlySet<Effect['kind']> = new Set(['commit', 'publish', 'evidence', 'progress']);
-
 export interface EngineComponents {
   readonly consensus: Consensus;
   readonly chain: Chain;
@@ -72,23 +63,15 @@ export interface EngineComponents {
  */
 export class Engine {
   private readonly components: EngineComponents;
+  private readonly inbox = new Inbox();
+  private readonly bodies = new HeldBodies();
+  private readonly log: EngineLog;
+  private readonly signing: Signing;
   private readonly timers: RoundTimers;
   private readonly stepTimes: StepTimes;
   private outlet: EngineOutlet | undefined;
-  private inbox: Unstamped[] = [];
-  /** Answers of the signer and new heights: consumed before the inbox, in order. */
-  private urgent: Unstamped[] = [];
-  /** Bodies of blocks that the core holds or is about to see: what peers may ask for. */
-  private readonly bodies = new Map<string, Body>();
-  /** Bytes of each block that went through here, for as long as somebody holds the block. */
-  private readonly bodyOf = new WeakMap<Block, Body>();
-  private roundOfBodies = -1;
-  private wake: (() => void) | undefined;
-  private walDirty = false;
   private stopping = false;
   private loop: Promise<void> | undefined;
-  /** No signature up to this height: the signer's record is ahead of the log, or the log was damaged. */
-  private mutedHeight = 0;
   private workAnnounced = false;
   /** When this height's first proposal came, on the monotonic clock. */
   private proposedMs: number | undefined;
@@ -96,8 +79,21 @@ export class Engine {
 
   constructor(components: EngineComponents) {
     this.components = components;
+    this.log = new EngineLog(components);
+    this.signing = new Signing({
+      ...components,
+      log: this.log,
+      isStopping: () => this.stopping,
+      onSigned: (message) => this.inbox.pushUrgent({ kind: 'signed', message }),
+      onRefused: (request) => this.submit({ kind: 'signRefused', ...request }),
+    });
     this.stepTimes = new StepTimes(components.clock, components.metrics);
     this.timers = new RoundTimers(components.clock, (timeout) => this.submit({ kind: 'timeout', ...timeout }));
+  }
+
+  /** No signature up to this height: the signer's record is ahead of the log, or the log was damaged. */
+  get mutedHeight(): number {
+    return this.log.mutedHeight;
   }
 
   /** Replays the log of the unfinished height, then runs until `stop`. */
@@ -106,11 +102,10 @@ export class Engine {
     const { chain, consensus, signer, wal, logger } = this.components;
     const height = chain.state.height + 1;
     const recovered = recoverHeight(consensus, chain.heightContext(), wal.records, signer?.lastSigned);
-    this.mutedHeight = Math.max(recovered.mutedHeight, wal.damage === undefined ? 0 : height);
+    this.log.mutedHeight = Math.max(recovered.mutedHeight, wal.damage === undefined ? 0 : height);
     if (this.mutedHeight >= height) {
-      const { mutedHeight } = this;
       logger.warn('the log does not lead to what was signed: not signing until this height is decided', {
-        height: mutedHeight,
+        height: this.mutedHeight,
         walDamaged: wal.damage !== undefined,
       });
     }
@@ -126,7 +121,7 @@ export class Engine {
   async stop(): Promise<void> {
     this.stopping = true;
     this.timers.cancelAll();
-    this.wake?.();
+    this.inbox.wakeUp();
     await this.loop;
     await this.components.wal.close();
   }
@@ -135,38 +130,37 @@ export class Engine {
   submit(input: Unstamped): void {
     if (this.stopping) return;
     this.inbox.push(input);
-    this.wake?.();
   }
 
   /** As `submit`, for what peers send at their own pace. False: dropped, because too much waits already. */
   submitFromPeer(input: Unstamped): boolean {
-    if (this.stopping || this.inbox.length >= PEER_INPUTS_MAX) return false;
+    if (this.stopping || this.inbox.isFull) return false;
     this.submit(input);
     return true;
   }
 
   /** A complete body whose id was recomputed from its bytes. */
   submitBody(body: Body): void {
-    if (this.bodies.has(blockIdKey(body.blockId))) return;
-    this.keep(body);
+    if (this.body(body.blockId) !== undefined) return;
+    this.bodies.keep(body);
     this.submit({ kind: 'block', blockId: body.blockId, block: body.block });
   }
 
   /** The body of a block of the current height, if this node has it. */
   body(blockId: BlockId): Body | undefined {
-    return this.bodies.get(blockIdKey(blockId));
+    return this.bodies.get(blockId);
   }
 
   /** Ids of the bodies at hand, of this height and the next. */
   bodyIds(): BlockId[] {
-    return [...this.bodies.values()].map(({ blockId }) => blockId);
+    return this.bodies.ids();
   }
 
   /** A block with a verified commit. Resolves when the height is applied, by this or another way. */
   decide(body: Body, commit: Commit): Promise<void> {
     const { height } = body.block.header;
     if (this.components.chain.state.height >= height) return Promise.resolve();
-    this.keep(body);
+    this.bodies.keep(body);
     this.submit({ kind: 'decided', block: body.block, commit });
     return new Promise((resolve) => this.appliedWaiters.push({ height, resolve }));
   }
@@ -180,11 +174,8 @@ export class Engine {
 
   private async run(): Promise<void> {
     while (!this.stopping) {
-      if (this.inbox.length === 0 && this.urgent.length === 0) {
-        await new Promise<void>((resolve) => {
-          this.wake = resolve;
-        });
-        this.wake = undefined;
+      if (this.inbox.isEmpty) {
+        await this.inbox.arrival();
         continue;
       }
       await this.perform(await this.consume());
@@ -193,31 +184,32 @@ export class Engine {
 
   /** Logs and hands over queued inputs, up to and including the one that decides the height. */
   private async consume(): Promise<Effect[]> {
-    const { consensus, clock, wal } = this.components;
     const effects: Effect[] = [];
     const records: Uint8Array[] = [];
-    const queue = this.urgent.length > 0 ? this.urgent : this.inbox;
-    let taken = 0;
-    while (taken < queue.length && taken < INPUTS_PER_TURN) {
-      const input = { ...(queue[taken++] as Unstamped), now: clock.now() } as Input;
-      const record = this.leavesOut(input)
-        ? undefined
-        : encodeWalRecord(input, (block) => this.mustHaveBody(block).bytes);
+    this.inbox.take(INPUTS_PER_TURN, (unstamped) => {
+      const input = { ...unstamped, now: this.components.clock.now() } as Input;
+      const record = this.recordOf(input);
       if (record !== undefined) records.push(record);
-      const produced = consensus.handle(input);
-      this.pruneBodies(input);
-      this.trace(input, produced);
-      this.stepTimes.look(consensus);
-      if (input.kind === 'proposal' || input.kind === 'blockBuilt') this.proposedMs ??= clock.monotonicMs();
+      const produced = this.handle(input);
       effects.push(...produced);
-      if (produced.some(({ kind }) => kind === 'commit')) break;
-    }
-    queue.splice(0, taken);
-    if (records.length > 0) {
-      this.walDirty = true;
-      await Promise.all(records.map((record) => wal.append(record)));
-    }
+      return produced.some(({ kind }) => kind === 'commit') ? 'enough' : 'more';
+    });
+    if (records.length > 0) await this.log.append(records);
     return dropSuperseded(effects);
+  }
+
+  private recordOf(input: Input): Uint8Array | undefined {
+    return this.leavesOut(input) ? undefined : encodeWalRecord(input, (block) => this.bodies.of(block).bytes);
+  }
+
+  private handle(input: Input): readonly Effect[] {
+    const { consensus, clock } = this.components;
+    const effects = consensus.handle(input);
+    this.bodies.prune(input, consensus);
+    this.trace(input, effects);
+    this.stepTimes.look(consensus);
+    if (input.kind === 'proposal' || input.kind === 'blockBuilt') this.proposedMs ??= clock.monotonicMs();
+    return effects;
   }
 
   private leavesOut({ kind }: Input): boolean {
@@ -243,7 +235,7 @@ export class Engine {
     const { chain } = this.components;
     switch (effect.kind) {
       case 'sign':
-        return this.sign(effect.message);
+        return this.signing.sign(effect);
       case 'publish':
         return this.publish(effect.message);
       case 'schedule':
@@ -255,7 +247,7 @@ export class Engine {
       case 'validate':
         return this.validate(effect.blockId, effect.block);
       case 'execute':
-        return chain.speculate(this.mustHaveBody(effect.block));
+        return chain.speculate(this.bodies.of(effect.block));
       case 'commit':
         return this.commit(effect.block, effect.commit);
       case 'evidence':
@@ -263,32 +255,10 @@ export class Engine {
       case 'progress':
         return this.outlet?.progress();
       case 'redeliver':
-        this.urgent.push(...effect.inputs);
+        this.inbox.pushUrgent(...effect.inputs);
         return;
       default:
         return unreachable(effect);
-    }
-  }
-
-  private async sign(message: Extract<Effect, { kind: 'sign' }>['message']): Promise<void> {
-    const { signer, chain, logger } = this.components;
-    const mutedHeight = Math.max(this.mutedHeight, this.components.mutedHeight?.() ?? 0);
-    const { height, round } = message.kind === 'vote' ? message.vote : message.proposal;
-    const type = message.kind === 'vote' ? message.vote.type : 'proposal';
-    if (signer === undefined || height <= mutedHeight) return this.submit({ kind: 'signRefused', height, round, type });
-    if (this.walDirty) await this.syncWal();
-    if (this.stopping) return;
-    try {
-      const { chainId } = chain.state;
-      const signed: SignedMessage =
-        message.kind === 'vote'
-          ? { kind: 'vote', vote: await signer.signVote(chainId, message.vote) }
-          : { kind: 'proposal', proposal: await signer.signProposal(chainId, message.proposal) };
-      this.urgent.push({ kind: 'signed', message: signed });
-    } catch (error) {
-      if (!(error instanceof BizraError) || error.code !== 'double_sign') throw error;
-      logger.error('the signer refused', { height, round, type, reason: error.message });
-      this.submit({ kind: 'signRefused', height, round, type });
     }
   }
 
@@ -307,38 +277,32 @@ export class Engine {
 
   private build({ height, round, lastCommit, time }: Extract<Effect, { kind: 'buildBlock' }>): void {
     const body = this.components.chain.build(round, lastCommit, time);
-    this.keep(body);
+    this.bodies.keep(body);
     this.submit({ kind: 'blockBuilt', height, round, blockId: body.blockId, block: body.block });
   }
 
   /** Runs beside the loop: verification may wait for worker threads. */
   private validate(blockId: BlockId, block: Block): void {
     this.components.chain
-      .isValid(this.mustHaveBody(block))
+      .isValid(this.bodies.of(block))
       .then((valid) => this.submit({ kind: 'blockValidity', blockId, valid }))
       .catch((error: unknown) => this.fail(error));
   }
 
   private async commit(block: Block, commit: Commit): Promise<void> {
     const { chain, clock, onApplied } = this.components;
-    const applied = await chain.apply(this.mustHaveBody(block), commit, this.proposedMs ?? clock.monotonicMs());
+    const applied = await chain.apply(this.bodies.of(block), commit, this.proposedMs ?? clock.monotonicMs());
     this.proposedMs = undefined;
     this.timers.cancelAll();
-    this.forgetBodies(chain.state.height);
+    this.bodies.heightApplied(chain.state.height);
+    this.inbox.dropBlocksUpTo(chain.state.height);
     this.workAnnounced = false;
-    await this.rotateLog();
-    this.urgent.push({ kind: 'newHeight', context: chain.heightContext() });
+    await this.log.heightApplied(chain.state.height);
+    this.inbox.pushUrgent({ kind: 'newHeight', context: chain.heightContext() });
     onApplied(applied);
     this.outlet?.heightStarted(chain.state.height + 1);
     this.resolveWaiters(chain.state.height);
     if (chain.hasWork()) this.workAvailable();
-  }
-
-  private forgetBodies(height: number): void {
-    for (const [key, body] of this.bodies) if (body.block.header.height <= height) this.bodies.delete(key);
-    this.inbox = this.inbox.filter(
-      (input) => (input.kind !== 'block' && input.kind !== 'blockBuilt') || input.block.header.height > height,
-    );
   }
 
   private resolveWaiters(height: number): void {
@@ -351,64 +315,15 @@ export class Engine {
 
   /** Carries out what the log left open: questions without an answer, and the newest timer of each step. */
   private async resume(recovered: RecoveredHeight): Promise<void> {
-    await this.logMute();
+    await this.log.writeMute(this.components.chain.state.height);
     if (!recovered.started) {
-      this.urgent.push({ kind: 'newHeight', context: this.components.chain.heightContext() });
+      this.inbox.pushUrgent({ kind: 'newHeight', context: this.components.chain.heightContext() });
       return;
     }
-    for (const body of recovered.bodies) this.keep(body);
-    this.walDirty = true;
+    for (const body of recovered.bodies) this.bodies.keep(body);
+    this.log.isDirty = true;
     for (const request of recovered.lostSignatures) this.submit({ kind: 'signRefused', ...request });
     await this.perform(recovered.effects);
-  }
-
-  private async rotateLog(): Promise<void> {
-    const { wal } = this.components;
-    if (wal.damage === undefined && !wal.isLong) return;
-    await wal.rotate();
-    await this.logMute();
-  }
-
-  private async syncWal(): Promise<void> {
-    const { wal, clock, metrics } = this.components;
-    const startMs = clock.monotonicMs();
-    await wal.sync();
-    this.walDirty = false;
-    metrics?.storage.walSyncMilliseconds.observe(clock.monotonicMs() - startMs);
-  }
-
-  /**
-   * Being muted must outlive a restart: from here on the log is complete in itself and looks as if it led to whatever
-   * was signed.
-   */
-  private async logMute(): Promise<void> {
-    const { wal, chain } = this.components;
-    if (this.mutedHeight <= chain.state.height) return;
-    await wal.append(encodeMuteRecord(this.mutedHeight));
-    await wal.sync();
-  }
-
-  private keep(body: Body): void {
-    this.bodies.set(blockIdKey(body.blockId), body);
-    this.bodyOf.set(body.block, body);
-  }
-
-  /** A block that the core did not take, or let go of with an old round, is not kept for it: it may have megabytes. */
-  private pruneBodies(input: Input): void {
-    const { consensus } = this.components;
-    if (input.kind === 'block' || input.kind === 'blockBuilt') {
-      if (consensus.holds(input.blockId)) this.keep(this.mustHaveBody(input.block));
-      else this.bodies.delete(blockIdKey(input.blockId));
-    }
-    if (consensus.round === this.roundOfBodies) return;
-    this.roundOfBodies = consensus.round;
-    for (const [key, { blockId }] of this.bodies) if (!consensus.holds(blockId)) this.bodies.delete(key);
-  }
-
-  private mustHaveBody(block: Block): Body {
-    const body = this.bodyOf.get(block);
-    assert(body !== undefined, 'consensus named a block that it was never given');
-    return body;
   }
 
   /** At once: what is under way ends, and nothing more is signed. `stop` is still to be called. */
@@ -422,16 +337,4 @@ export class Engine {
     this.halt();
     this.components.onFatal(error);
   }
-}
-
-/**
- * Once a height is decided, what its rounds still wanted is moot. What others need from me is not, and that includes my
- * precommit: the next block's last commit says who took part.
- */
-function dropSuperseded(effects: Effect[]): Effect[] {
-  if (!effects.some(({ kind }) => kind === 'commit')) return effects;
-  return effects.filter((effect) => {
-    if (effect.kind === 'sign') return effect.message.kind === 'vote' && effect.message.vote.type === PRECOMMIT;
-    return KEPT_AT_COMMIT.has(effect.kind);
-  });
 }

@@ -190,7 +190,7 @@ class OpenEffects {
   }
 }
 
-function signRequest({ message }: Extract<Effect, { kind: 'sign' }>): SignRequest {
+export function signRequest({ message }: Extract<Effect, { kind: 'sign' }>): SignRequest {
   const { height, round } = message.kind === 'vote' ? message.vote : message.proposal;
   return { height, round, type: message.kind === 'vote' ? message.vote.type : 'proposal' };
 }

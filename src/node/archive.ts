@@ -1,5 +1,5 @@
 import type { Chain } from '#engine/chain.ts';
-import type { BlockArchive } from '#engine/exchange.ts';
+import type { BlockArchive } from '#engine/request-answers.ts';
 import type { BlockStore } from '#storage/block-store.ts';
 import type { BlockRepair } from './block-repair.ts';
 

@@ -3,8 +3,11 @@ import { STORES } from '#app/modules.ts';
 import { InlineVerifier } from '#crypto/verifier.ts';
 import { type ChainState, genesisChainState } from '#engine/chain-state.ts';
 import { readChainState, writeChainState } from '#engine/chain-store.ts';
+import { workSlice } from '#engine/work-slice.ts';
+import type { Clock } from '#ports/clock.ts';
 import type { KeyValue } from '#ports/key-value.ts';
 import { State, type StateOptions } from '#state/state.ts';
+import { checkNewestHeights } from '#storage/block-check.ts';
 import type { BlockStore } from '#storage/block-store.ts';
 import type { Genesis } from '#types/genesis.ts';
 import { equalBytes, toHex } from '#util/bytes.ts';
@@ -50,6 +53,17 @@ export async function openChain(kv: KeyValue, genesis: Genesis, options: StateOp
     throw new MachineError('damaged', 'the state differs from the chain record: restore a backup or sync again');
   }
   return { state, chainState };
+}
+
+/** LevelDB does not tell what it lost: the newest heights are looked at before anything rests on them. */
+export async function checkStore(
+  { kv, clock }: { readonly kv: KeyValue; readonly clock: Clock },
+  { base, head }: BlockStore,
+  { height, initialHeight }: ChainState,
+): Promise<void> {
+  if (head !== (height < initialHeight ? 0 : height))
+    throw new MachineError('damaged', `the stored blocks end at height ${head}, the state at ${height}: sync again`);
+  await checkNewestHeights(kv, { base, head }, workSlice(clock));
 }
 
 /** Genesis reads no state, so its ledger stands on none. */

@@ -1,4 +1,4 @@
-import type { BlockApp } from '#engine/chain.ts';
+import type { BlockApp } from '#engine/block-execution.ts';
 import type { ChainState } from '#engine/chain-state.ts';
 import type { BrokenRule } from '#util/broken-rule.ts';
 

@@ -64,10 +64,10 @@ export const ENGINE_RULES: readonly Mutation[] = [
       [valid('time: wrong_time'), altered('median-time-rule')],
     ],
   ]),
-  ...mutationsOf('src/engine/engine.ts', [
+  ...mutationsOf('src/engine/signing.ts', [
     [
       'nothing is signed before its past is durable',
-      'if (this.walDirty) await this.syncWal();',
+      'if (log.isDirty) await log.sync();',
       '',
       [order('wal-own-messages: the log is synced before each signature')],
     ],
@@ -77,6 +77,8 @@ export const ENGINE_RULES: readonly Mutation[] = [
       'if (signer === undefined)',
       [order('damage in the middle of the log mutes')],
     ],
+  ]),
+  ...mutationsOf('src/engine/engine-log.ts', [
     [
       'muted: over restarts',
       'await wal.append(encodeMuteRecord(this.mutedHeight));',

@@ -1,0 +1,28 @@
+import type { Ledger } from '#app/ledger.ts';
+import type { DecodedTx } from '#app/tx.ts';
+import type { Body } from './body.ts';
+import type { TxSupply } from './tx-supply.ts';
+
+/** The transactions of blocks, decoded once. */
+export class DecodedTxs {
+  private readonly ledger: Pick<Ledger, 'decode'>;
+  private readonly supply: Pick<TxSupply, 'get'>;
+  private readonly decoded = new WeakMap<Body, readonly (DecodedTx | undefined)[]>();
+
+  constructor({ ledger, supply }: { ledger: Pick<Ledger, 'decode'>; supply: Pick<TxSupply, 'get'> }) {
+    this.ledger = ledger;
+    this.supply = supply;
+  }
+
+  /** Each transaction as the mempool decoded it, or decoded now; undefined where the bytes are none. */
+  of(body: Body): readonly (DecodedTx | undefined)[] {
+    const known = this.decoded.get(body);
+    if (known !== undefined) return known;
+    const txs = body.block.txs.map((tx, index) => {
+      const hash = body.txHashes[index] as Uint8Array;
+      return this.supply.get(hash) ?? this.ledger.decode(tx, hash);
+    });
+    this.decoded.set(body, txs);
+    return txs;
+  }
+}
