@@ -3,8 +3,8 @@ const QUANTILE = 0.95;
 /** Step of the estimate, as a share of it, and at least this much. */
 const STEP = 0.05;
 const STEP_MIN_MS = 1;
-/** Longer waits are no lag: something was lost. Round the world and back it is 400 ms. */
-const LAG_MAX_MS = 400;
+/** Round the world and back. What takes longer, beside the time between two reports, is no lag: something was lost. */
+const WAY_MAX_MS = 400;
 const MARGIN = 1.5;
 
 /**
@@ -12,10 +12,17 @@ const MARGIN = 1.5;
  * milliseconds. Followed sample by sample, up or down by a step whose ratio gives the quantile.
  */
 export class PeerLag {
-  private lagMs = 0;
+  private lagMs: number;
+  private readonly maxMs: number;
+
+  /** `betweenReportsMs`: how often the peer reports. With many peers the first guess is that, not nothing. */
+  constructor(betweenReportsMs: number) {
+    this.maxMs = WAY_MAX_MS + betweenReportsMs;
+    this.lagMs = betweenReportsMs;
+  }
 
   note(sampleMs: number): void {
-    if (sampleMs > LAG_MAX_MS) return;
+    if (sampleMs > this.maxMs) return;
     const step = Math.max(STEP_MIN_MS, STEP * this.lagMs);
     this.lagMs = Math.max(0, this.lagMs + (sampleMs > this.lagMs ? QUANTILE * step : (QUANTILE - 1) * step));
   }

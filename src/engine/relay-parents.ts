@@ -7,6 +7,8 @@ const SETTLE_MS = 1_000;
 /** Heights between two trials: more and more, while no peer of a whole turn was better than what is there. */
 const TRIAL_EVERY_MIN = 1;
 const TRIAL_EVERY_MAX = 64;
+/** Validators that a peer brings on average; with fewer, most messages come from their authors. */
+const BROUGHT_BY_ONE = 1.2;
 
 interface Parent {
   readonly peer: PeerId;
@@ -97,10 +99,16 @@ export class RelayParents {
     this.everyHeights = TRIAL_EVERY_MIN;
   }
 
+  /** In a full mesh each peer brings what it signed itself, and there is nothing to try. */
+  private restsOnOthers(): boolean {
+    const bringing = new Set([...this.parents.values()].map(({ peer }) => peer));
+    return this.parents.size > BROUGHT_BY_ONE * bringing.size;
+  }
+
   private nextTrial(peers: readonly PeerId[]): void {
     if (this.trial !== undefined) this.changed.add(this.trial);
     this.trial = undefined;
-    if (peers.length < 2 || --this.heightsUntilTrial > 0) return;
+    if (peers.length < 2 || !this.restsOnOthers() || --this.heightsUntilTrial > 0) return;
     this.heightsUntilTrial = this.everyHeights;
     this.trial = peers[this.turn++ % peers.length] as PeerId;
     this.changed.add(this.trial);

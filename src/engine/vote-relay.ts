@@ -10,6 +10,8 @@ import { relevantRounds, repeatedMajorities } from './relevant-rounds.ts';
 
 /** A vote this young may still be on its way to the peer from its author: sending it would be the second copy. At least. */
 const GRACE_MS = 25;
+/** Precommits that come after the decision: nobody waits for them, and most are on their way to all. */
+const LATE_GRACE_MS = 250;
 /** A proposal is large, so the author gets longer. */
 const PROPOSAL_GRACE_MS = 100;
 /**
@@ -107,10 +109,12 @@ export class VoteRelay {
   /** A peer's report is about to replace the one before: what is new in it shows how late the peer is. */
   reported(peer: PeerId, { height, votes }: RoundStepMessage): void {
     const before = this.peers.get(peer);
-    if (height !== this.consensus.height || before?.height !== height) return;
+    if (height !== this.consensus.height) return;
     const nowMs = this.clock.monotonicMs();
     for (const { round, type, bitmap } of votes) {
-      const held = before.votes.find((entry) => entry.round === round && entry.type === type)?.bitmap;
+      const held = (before?.height === height ? before.votes : []).find(
+        (entry) => entry.round === round && entry.type === type,
+      )?.bitmap;
       for (const validatorIndex of addedBits(bitmap, held)) {
         const seenMs = this.seenMs.get(voteKey({ height, round, type, validatorIndex }));
         if (seenMs !== undefined) this.lagOf(peer).note(nowMs - seenMs);
@@ -121,8 +125,7 @@ export class VoteRelay {
   /** Height, round, step or votes changed: peers hear of it soon. */
   changed(): void {
     const sinceMs = this.clock.monotonicMs() - this.announcedMs;
-    const ofPeersMs = Math.min(ANNOUNCE_MIN_PER_PEER_MS * this.peers.size, ANNOUNCE_MIN_CAP_MS);
-    this.announceLater(Math.max(0, ANNOUNCE_MIN_MS - sinceMs, ofPeersMs - sinceMs));
+    this.announceLater(Math.max(0, this.betweenReportsMs - sinceMs));
   }
 
   private announceLater(delayMs: number): void {
@@ -152,7 +155,8 @@ export class VoteRelay {
     for (const { vote, held } of this.gaps(progress)) {
       if (votes.length >= RESENDS_PER_SWEEP) break;
       if (held !== undefined && hasBit(held, vote.validatorIndex)) continue;
-      if (this.isDue(peer, voteKey(vote), GRACE_MS, nowMs)) votes.push(vote);
+      const graceMs = vote.height < progress.height ? LATE_GRACE_MS : GRACE_MS;
+      if (this.isDue(peer, voteKey(vote), graceMs, nowMs)) votes.push(vote);
     }
     if (votes.length > 0) this.outlet.sendVotes(peer, votes);
     this.repairProposal(peer, progress, nowMs);
@@ -199,8 +203,13 @@ export class VoteRelay {
     if (this.isDue(peer, key, PROPOSAL_GRACE_MS, nowMs)) this.outlet.sendProposal(peer, round);
   }
 
+  /** Peers have about as many peers as this node, so they report as often. */
+  private get betweenReportsMs(): number {
+    return Math.max(ANNOUNCE_MIN_MS, Math.min(ANNOUNCE_MIN_PER_PEER_MS * this.peers.size, ANNOUNCE_MIN_CAP_MS));
+  }
+
   private lagOf(peer: PeerId): PeerLag {
-    const lag = this.lags.get(peer) ?? new PeerLag();
+    const lag = this.lags.get(peer) ?? new PeerLag(this.betweenReportsMs);
     this.lags.set(peer, lag);
     return lag;
   }
@@ -211,7 +220,7 @@ export class VoteRelay {
       seen = nowMs;
       this.seenMs.set(key, seen);
     }
-    const lagMs = this.lags.get(peer)?.graceMs ?? 0;
+    const lagMs = this.lagOf(peer).graceMs;
     if (nowMs - seen < Math.max(graceMs, lagMs)) return false;
     let ofPeer = this.resends.get(peer);
     if (ofPeer === undefined) {

@@ -6,9 +6,10 @@ import { SLOW_CLOCKS_MS, slowClock } from './adversaries/slow-clock.ts';
 import { stalePolka } from './adversaries/stale-polka.ts';
 import { stolenSignature } from './adversaries/stolen-signature.ts';
 import { tornHeight } from './adversaries/torn-height.ts';
-import { Violation } from './checkers.ts';
-import type { DiskBreak } from './disk-port.ts';
-import { type SimOptions, type SimResult, World } from './world.ts';
+import { Violation } from './checkers/checkers.ts';
+import type { DiskBreak } from './disk/disk-port.ts';
+import type { SimOptions, SimResult } from './world/sim-options.ts';
+import { World } from './world/world.ts';
 
 /** Heights of the runs that have no script. */
 const HEIGHTS = 25;

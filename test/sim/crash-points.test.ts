@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type CrashRun, runCrashPoint } from './crash-points.ts';
-import { CRASH_POINTS } from './disk-points.ts';
+import { CRASH_POINTS } from './disk/disk-points.ts';
 
 /** Seeds until a point is reached: most are with the first. */
 const TRIES = 4;

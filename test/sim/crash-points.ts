@@ -1,11 +1,12 @@
-import { accusationOf } from './accusation.ts';
-import type { Chance } from './chance.ts';
-import { Violation } from './checkers.ts';
-import { CRASH_POINTS, type CrashPoint } from './disk-points.ts';
-import type { DiskBreak } from './disk-port.ts';
-import { simGenesis } from './genesis.ts';
-import type { CrashKind, Machine } from './machine.ts';
-import { type SimResult, World, type WorldControls } from './world.ts';
+import { accusationOf } from './adversaries/accusation.ts';
+import { simGenesis } from './chain/genesis.ts';
+import { Violation } from './checkers/checkers.ts';
+import { CRASH_POINTS, type CrashPoint } from './disk/disk-points.ts';
+import type { DiskBreak } from './disk/disk-port.ts';
+import type { CrashKind, Machine } from './machine/machine.ts';
+import type { Chance } from './time/chance.ts';
+import type { SimResult, WorldControls } from './world/sim-options.ts';
+import { World } from './world/world.ts';
 
 const NODES = 4;
 /** Heights before the crash, and after the restart. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { Violation } from './checkers.ts';
+import { Violation } from './checkers/checkers.ts';
 import { runCrashPoint } from './crash-points.ts';
-import type { DiskBreak } from './disk-port.ts';
-import { World } from './world.ts';
+import type { DiskBreak } from './disk/disk-port.ts';
+import { World } from './world/world.ts';
 
 const HEIGHTS = 15;
 /** Runs in which a broken promise of the disk must show. */

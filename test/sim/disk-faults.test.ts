@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { ROW, rowKey } from '#storage/block-rows.ts';
 import { KEY_SPACE } from '#storage/key-space.ts';
-import { DISK_ERRORS, type DiskTarget } from './disk-faults.ts';
-import type { Machine } from './machine.ts';
-import { type SimResult, World, type WorldControls } from './world.ts';
+import { DISK_ERRORS, type DiskTarget } from './disk/disk-faults.ts';
+import type { Machine } from './machine/machine.ts';
+import type { SimResult, WorldControls } from './world/sim-options.ts';
+import { World } from './world/world.ts';
 
 const WITHIN_MS = 30_000;
 const ASK = { kind: 'getBlocks', from: 2, count: 1, maxBytes: 1_000_000 } as const;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
-import { nodesOf, type RunOptions, readCommandLine, replayCommand } from './options.ts';
-import { lostOutcome, type Outcome, outcomeLine, runSeed } from './outcome.ts';
-import { type PoolOptions, runSeeds } from './pool.ts';
-import { Part } from './summary.ts';
-import { renderParts } from './summary-page.ts';
+import { nodesOf, type RunOptions, readCommandLine, replayCommand } from './driver/options.ts';
+import { lostOutcome, type Outcome, outcomeLine, runSeed } from './driver/outcome.ts';
+import { type PoolOptions, runSeeds } from './driver/pool.ts';
+import { Part } from './driver/summary.ts';
+import { renderParts } from './driver/summary-page.ts';
 
 const FAULTY_WORKER = fileURLToPath(new URL('./support/faulty-worker.ts', import.meta.url));
 /** A process that loops is silent for longer than one that starts on a busy machine. */

@@ -11,10 +11,10 @@ import { availableParallelism } from 'node:os';
 import { runTwins } from '../twins/main.ts';
 import { printControls } from './controls.ts';
 import { runCrashPoints } from './crash-points.ts';
-import { type CommandLine, readCommandLine, replayCommand } from './options.ts';
-import { type Outcome, outcomeLine, runSeed } from './outcome.ts';
-import { runSeeds } from './pool.ts';
-import { addPart, Part, renderPage } from './summary.ts';
+import { type CommandLine, readCommandLine, replayCommand } from './driver/options.ts';
+import { type Outcome, outcomeLine, runSeed } from './driver/outcome.ts';
+import { runSeeds } from './driver/pool.ts';
+import { addPart, Part, renderPage } from './driver/summary.ts';
 import { printWan } from './wan/wan.ts';
 
 /** Seeds between two lines about the whole. */

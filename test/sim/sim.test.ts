@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { Violation } from './checkers.ts';
-import { withoutRealTime } from './guard.ts';
-import { type SimOptions, type SimResult, World } from './world.ts';
+import { Violation } from './checkers/checkers.ts';
+import { withoutRealTime } from './time/guard.ts';
+import type { SimOptions, SimResult } from './world/sim-options.ts';
+import { World } from './world/world.ts';
 
 const SEEDS = 25;
 const HEIGHTS = 15;

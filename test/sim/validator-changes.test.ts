@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { ValidatorSet } from '#types/validator-set.ts';
-import { changesAt } from './validator-changes.ts';
-import { World } from './world.ts';
+import { changesAt } from './chain/validator-changes.ts';
+import { World } from './world/world.ts';
 
 const HEIGHTS = 300;
 

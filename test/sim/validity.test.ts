@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { EMPTY_BYTES } from '#util/bytes.ts';
-import type { Applied } from './checkers.ts';
-import { GENESIS_MS } from './clock.ts';
-import { Validity } from './validity.ts';
+import type { Applied } from './checkers/checkers.ts';
+import { Validity } from './checkers/validity.ts';
+import { GENESIS_MS } from './time/clock.ts';
 
 const HASH = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
 const TX = new Uint8Array([1, 2, 3]);

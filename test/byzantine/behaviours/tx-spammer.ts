@@ -21,17 +21,18 @@ export const txSpammer: BehaviourKind = {
         if (seen.length > KEPT) seen.shift();
       },
       tick: () => {
-        rig.note('spammed');
-        rig.publish('tx', rig.chance(WELL_FORMED) ? wellFormed(rig, seen) : junk(rig));
+        const batch = rig.chance(WELL_FORMED) ? altered(rig, seen) : undefined;
+        rig.note(batch === undefined ? 'spammed junk' : 'spammed an altered batch');
+        rig.publish('tx', batch ?? junk(rig));
       },
     };
   },
 };
 
-/** A batch that was gossiped, again, with a byte of one transaction changed. */
-function wellFormed(rig: Rig, seen: readonly Uint8Array[]): Uint8Array {
+/** A batch that was gossiped, again, with a byte of one transaction changed; undefined before there was one. */
+function altered(rig: Rig, seen: readonly Uint8Array[]): Uint8Array | undefined {
   const batch = seen.length === 0 ? undefined : rig.pick(seen).slice();
-  if (batch === undefined) return junk(rig);
+  if (batch === undefined) return undefined;
   const at = batch.length - 1 - rig.below(Math.min(64, batch.length - 4));
   batch[at] = (batch[at] as number) ^ (1 << rig.below(8));
   return batch;

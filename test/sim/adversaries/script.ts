@@ -1,6 +1,6 @@
-import { Violation } from '../checkers.ts';
-import type { Machine } from '../machine.ts';
-import type { WorldControls } from '../world.ts';
+import { Violation } from '../checkers/checkers.ts';
+import type { Machine } from '../machine/machine.ts';
+import type { WorldControls } from '../world/sim-options.ts';
 
 /** What a healed network of four needs for a height is well under a second; a run is not to take minutes either. */
 const HEIGHT_WITHIN_MS = 30_000;

@@ -2,7 +2,7 @@ import { DEFAULT_MAX_BLOCK_BYTES, DEFAULT_MAX_TX_BYTES } from '#network/limits.t
 import { decodeMessage } from '#network/message-codec.ts';
 import type { PeerId } from '#ports/transport.ts';
 import { PRECOMMIT } from '#types/vote.ts';
-import type { Machine } from '../machine.ts';
+import type { Machine } from '../machine/machine.ts';
 import { bootAll, reach, type Script } from './script.ts';
 
 const LIMITS = { maxBlockBytes: DEFAULT_MAX_BLOCK_BYTES, maxTxBytes: DEFAULT_MAX_TX_BYTES };

@@ -1,6 +1,6 @@
 import type { AdmitResult } from '#mempool/contract.ts';
 import { buildTx, send, type Wallet, wallet } from '../../unit/app/support.ts';
-import { CHAIN_ID, OUTSIDER_NUMBER, outsider } from '../genesis.ts';
+import { CHAIN_ID, OUTSIDER_NUMBER, outsider } from '../chain/genesis.ts';
 import { bootAll, during, reach, type Script } from './script.ts';
 
 const FEE = { amount: [{ denom: 'ubizra', amount: '5000' }] };

@@ -1,5 +1,5 @@
-import type { Machine } from '../machine.ts';
-import type { Scheduler } from '../scheduler.ts';
+import type { Machine } from '../machine/machine.ts';
+import type { Scheduler } from '../time/scheduler.ts';
 
 interface Due {
   readonly proposer: number;

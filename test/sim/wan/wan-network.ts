@@ -1,5 +1,7 @@
 import type { PeerId } from '#ports/transport.ts';
-import { type Link, type Packet, SimNetwork, type SimTransport } from '../network.ts';
+import { type Link, otherEnd, type Packet } from '../network/link.ts';
+import { SimNetwork } from '../network/network.ts';
+import type { SimTransport } from '../network/transport.ts';
 import { oneWayMs } from './regions.ts';
 
 /** Added to each way: a share of it, most often little. */
@@ -30,7 +32,7 @@ export class WanNetwork extends SimNetwork {
 
   override carry(link: Link, from: SimTransport, packet: Packet, notBeforeMs: number, deliver: () => void): number {
     const { scheduler, chance } = this;
-    const to = link.a === from ? link.b : link.a;
+    const to = otherEnd(link, from);
     const way = oneWayMs(indexOf(from.self), indexOf(to.self));
     const jitter = way * JITTER * chance.uniform() ** 2;
     const arrivesMs = Math.max(notBeforeMs, scheduler.nowMs + way + jitter);

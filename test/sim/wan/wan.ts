@@ -1,5 +1,6 @@
-import { Chance } from '../chance.ts';
-import { World, type WorldControls } from '../world.ts';
+import { Chance } from '../time/chance.ts';
+import type { WorldControls } from '../world/sim-options.ts';
+import { World } from '../world/world.ts';
 import { Measure } from './measure.ts';
 import { bestDecisionsMs, shortestMs } from './regions.ts';
 import { WanNetwork } from './wan-network.ts';

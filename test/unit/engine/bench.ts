@@ -16,11 +16,11 @@ import { Wal } from '#storage/wal.ts';
 import { SILENT_LOGGER } from '#telemetry/logger.ts';
 import { type Proposal, proposalSignBytes, type UnsignedProposal } from '#types/proposal.ts';
 import { type UnsignedVote, type Vote, voteSignBytes } from '#types/vote.ts';
-import { Chance } from '../../sim/chance.ts';
-import { VirtualClock } from '../../sim/clock.ts';
-import { simGenesis } from '../../sim/genesis.ts';
-import { Scheduler, settle } from '../../sim/scheduler.ts';
-import { SIM_SETTINGS } from '../../sim/settings.ts';
+import { simGenesis } from '../../sim/chain/genesis.ts';
+import { SIM_SETTINGS } from '../../sim/chain/settings.ts';
+import { Chance } from '../../sim/time/chance.ts';
+import { VirtualClock } from '../../sim/time/clock.ts';
+import { Scheduler, settle } from '../../sim/time/scheduler.ts';
 
 const LIMITS = { maxBlockBytes: 22_020_096, maxTxBytes: 1_048_576 };
 

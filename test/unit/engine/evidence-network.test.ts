@@ -10,9 +10,10 @@ import { hashHeader } from '#types/header.ts';
 import { ValidatorSet } from '#types/validator-set.ts';
 import { EMPTY_BYTES, toHex } from '#util/bytes.ts';
 import { bootAll, during, reach } from '../../sim/adversaries/script.ts';
-import { CHAIN_ID, genesisValidators, simGenesis } from '../../sim/genesis.ts';
-import type { Machine } from '../../sim/machine.ts';
-import { type SimOptions, type SimResult, World, type WorldControls } from '../../sim/world.ts';
+import { CHAIN_ID, genesisValidators, simGenesis } from '../../sim/chain/genesis.ts';
+import type { Machine } from '../../sim/machine/machine.ts';
+import type { SimOptions, SimResult, WorldControls } from '../../sim/world/sim-options.ts';
+import { World } from '../../sim/world/world.ts';
 
 const NODES = 4;
 

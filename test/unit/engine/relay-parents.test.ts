@@ -54,6 +54,8 @@ describe('relay parents', () => {
     const parents = new RelayParents();
     const peers = ['p', 'q'];
     const tried: string[] = [];
+    for (const validator of [0, 1]) parents.arrived(`${validator}`, validator, 'p', 0);
+    wishes(parents);
     for (let height = 0; height < 40; height++) {
       parents.heightStarted(peers, height);
       for (const [peer, validators] of Object.entries(wishes(parents))) if (validators.length === 3) tried.push(peer);
@@ -64,13 +66,21 @@ describe('relay parents', () => {
 
   it('a trial that is better is kept, and the trial ends with its height', () => {
     const parents = new RelayParents();
-    parents.arrived('a', 1, 'p', 0);
+    for (const validator of [0, 1]) parents.arrived(`${validator}`, validator, 'p', 0);
     parents.heightStarted(['q', 'p'], 0);
-    assert.deepEqual(wishes(parents), { p: [1], q: [0, 1, 2] });
+    assert.deepEqual(wishes(parents), { p: [0, 1], q: [0, 1, 2] });
     parents.arrived('b', 1, 'q', 10);
     parents.repeated('b', 'p', 90);
     parents.heightStarted(['q', 'p'], 100);
-    assert.deepEqual(wishes(parents), { p: [0, 1, 2], q: [1] });
+    assert.deepEqual(wishes(parents), { p: [0], q: [1] });
+  });
+
+  it('tries nobody where each peer brings its own', () => {
+    const parents = new RelayParents();
+    for (const [validator, peer] of ['p', 'q', 'r'].entries()) parents.arrived(peer, validator, peer, 0);
+    wishes(parents);
+    parents.heightStarted(['p', 'q', 'r'], 0);
+    assert.deepEqual(wishes(parents), {});
   });
 
   it('forgets a peer that is gone, and everything when positions change', () => {
@@ -87,7 +97,7 @@ describe('relay parents', () => {
 
 describe('lag of a peer', () => {
   it('follows what nearly all samples stay below', () => {
-    const lag = new PeerLag();
+    const lag = new PeerLag(0);
     for (let sample = 0; sample < 2_000; sample++) lag.note(100 + (sample % 20));
     assert.ok(lag.graceMs > 150 && lag.graceMs < 220, `${lag.graceMs} ms`);
     for (let sample = 0; sample < 2_000; sample++) lag.note(5);
@@ -95,7 +105,7 @@ describe('lag of a peer', () => {
   });
 
   it('takes waits that are longer than round the world for losses', () => {
-    const lag = new PeerLag();
+    const lag = new PeerLag(0);
     for (let sample = 0; sample < 1_000; sample++) lag.note(5_000);
     assert.equal(lag.graceMs, 0);
   });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { initializeChain, openChain } from '#node/database.ts';
 import { BlockStore } from '#storage/block-store.ts';
 import { MemoryKeyValue } from '#storage/memory.ts';
-import { simGenesis } from '../../sim/genesis.ts';
+import { simGenesis } from '../../sim/chain/genesis.ts';
 
 describe('the database of a chain', () => {
   it('holds the state after genesis, written as one', async () => {
