@@ -112,7 +112,7 @@ describe('sim: byzantine machines', function () {
   });
 
   it('tx-spammer (mempool-heap-amplification): junk is punished, transactions go through', async () => {
-    const { punishments, txs } = await misbehaves('tx-spammer', /spammed junk/, { heights: 25 });
+    const { punishments, txs } = await misbehaves('tx-spammer', /spammed junk/, { faults: true, heights: 40 });
     assert.ok(sum(punishments, /malformed|too_large|invalid_transaction/) > 0 && txs > 0);
   });
 

@@ -3,6 +3,7 @@ import type { Chance } from '../time/chance.ts';
 import type { Life, Scheduler } from '../time/scheduler.ts';
 import type { Coverage } from '../world/coverage.ts';
 import { type Link, linkKey, otherEnd, type Packet } from './link.ts';
+import { Standing } from './standing.ts';
 import type { SimTransport } from './transport.ts';
 
 /** Looking for links to open and close. Milliseconds. */
@@ -48,6 +49,7 @@ export class SimNetwork {
   private readonly links = new Map<string, Link>();
   /** When a pair's last link ended: both sides notice before there is a new one. */
   private readonly closedMs = new Map<string, number>();
+  private readonly standing = new Standing();
 
   constructor(components: {
     scheduler: Scheduler;
@@ -71,6 +73,23 @@ export class SimNetwork {
     if (this.up.get(transport.self) !== transport) return;
     this.up.delete(transport.self);
     for (const link of [...this.links.values()]) if (link.a === transport || link.b === transport) this.close(link);
+  }
+
+  /** Takes points from a peer; who has none left is banned. */
+  penalize(by: SimTransport, peer: PeerId, points: number, reason: string): void {
+    this.onPunished(by.self, peer, reason);
+    if (this.standing.penalize(by.self, peer, points, this.scheduler.nowMs)) this.part(by, peer);
+  }
+
+  ban(by: SimTransport, peer: PeerId, durationMs: number, reason: string): void {
+    this.onPunished(by.self, peer, reason);
+    this.standing.ban(by.self, peer, durationMs, this.scheduler.nowMs);
+    this.part(by, peer);
+  }
+
+  private part(by: SimTransport, peer: PeerId): void {
+    const link = this.linked(by, peer);
+    if (link !== undefined) this.close(link);
   }
 
   linked(from: SimTransport, to: PeerId): Link | undefined {
@@ -149,7 +168,7 @@ export class SimNetwork {
     const link = this.links.get(linkKey(a.self, b.self));
     const { nowMs } = this.scheduler;
     if (link === undefined) {
-      if (!this.mayLink(a, b)) return;
+      if (!this.mayLink(a, b) || this.standing.isApart(a.self, b.self, nowMs)) return;
       const closedMs = this.closedMs.get(linkKey(a.self, b.self)) ?? Number.NEGATIVE_INFINITY;
       if (!isCut && nowMs - closedMs > RESET_MS[1]) this.open(a, b);
     } else if (!isCut) link.silentSinceMs = undefined;

@@ -140,12 +140,12 @@ export class SimTransport implements Transport {
     this.spread(topic, bytes, undefined);
   }
 
-  penalize(peer: PeerId, _points: number, reason: string): void {
-    this.network.onPunished(this.self, peer, reason);
+  penalize(peer: PeerId, points: number, reason: string): void {
+    this.network.penalize(this, peer, points, reason);
   }
 
-  ban(peer: PeerId, _durationMs: number, reason: string): void {
-    this.network.onPunished(this.self, peer, reason);
+  ban(peer: PeerId, durationMs: number, reason: string): void {
+    this.network.ban(this, peer, durationMs, reason);
   }
 
   private spread(topic: Topic, bytes: Uint8Array, from: PeerId | undefined): void {
