@@ -76,12 +76,11 @@ function countsTables(parts: readonly PartSummary[]): string {
   for (const part of parts)
     for (const [name, count] of Object.entries(part.counts)) counts.set(name, (counts.get(name) ?? 0) + count);
   const rows = (names: readonly string[]): string[][] => names.map((name) => [name, grouped(counts.get(name) ?? 0)]);
-  const known = new Set<string>([...FAULTS, ...SOMETIMES]);
-  const others = [...counts.keys()].filter((name) => !known.has(name)).sort();
+  const byzantine = [...counts.keys()].filter((name) => name.startsWith('byzantine ')).sort();
   return [
     table(['fault', 'injected'], rows(FAULTS)),
     table(['situation', 'reached'], rows(SOMETIMES)),
-    table(['byzantine', 'times'], rows(others)),
+    table(['byzantine', 'deeds'], rows(byzantine)),
   ].join('\n\n');
 }
 
