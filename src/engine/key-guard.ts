@@ -84,8 +84,8 @@ export class KeyGuard {
   }
 
   /**
-   * A height was decided, by the first of these commits; another may be of the height before. `reached`: while the node is catching up, a height that the
-   * chain has come to for certain.
+   * A height was decided, by the first of these commits; another may be of the height before. `reached`: while the
+   * node is catching up, a height that the chain has come to for certain.
    */
   applied(commits: readonly Commit[], reached: number | undefined): void {
     const { signer } = this.components;

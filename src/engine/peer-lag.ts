@@ -8,8 +8,9 @@ const WAY_MAX_MS = 400;
 const MARGIN = 1.5;
 
 /**
- * How long after this node a peer says that it has a vote: the time for which a gap in its report means nothing. On a LAN that is the time between two reports, across the world some hundred
- * milliseconds. Followed sample by sample, up or down by a step whose ratio gives the quantile.
+ * How long after this node a peer says that it has a vote: the time for which a gap in its report means nothing. On a
+ * LAN that is the time between two reports, across the world some hundred milliseconds. Followed sample by sample, up or
+ * down by a step whose ratio gives the quantile.
  */
 export class PeerLag {
   private lagMs: number;
