@@ -6,13 +6,14 @@ import type { AnteParts } from './ante/ante.ts';
 import { checkBasics, checkMemo, checkTimeout } from './ante/basic.ts';
 import { feePayer } from './ante/fees.ts';
 import { badSignature, checkMode, type SignatureItem, UncheckedSignature, wrongSequence } from './ante/signatures.ts';
-import { type BlockExecutor, signatureItems } from './block.ts';
+import type { BlockExecutor } from './block.ts';
 import { type BlockContext, TxContext } from './context.ts';
 import type { CheckResult } from './contract.ts';
 import { Refusal, SDK_ERRORS } from './errors.ts';
 import { deterministic, runTx } from './executor.ts';
 import { GasMeter } from './gas.ts';
 import type { CommittedState } from './ledger.ts';
+import { signatureItems } from './signature-batch.ts';
 import { WorkingState } from './store/working-state.ts';
 import type { DecodedTx } from './tx.ts';
 

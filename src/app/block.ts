@@ -1,10 +1,10 @@
 import type { Verifier } from '#crypto/verifier.ts';
 import type { StateReader, StoreName } from '#state/store.ts';
 import type { TxResult } from '#types/results.ts';
-import { equalBytes, fromLatin1, toLatin1 } from '#util/bytes.ts';
-import type { Pause } from '#util/pause.ts';
+import { equalBytes, fromLatin1 } from '#util/bytes.ts';
+import { NEVER_PAUSE, type Pause } from '#util/pause.ts';
 import type { AnteParts } from './ante/ante.ts';
-import { type SignatureItem, signatureItem, UncheckedSignature } from './ante/signatures.ts';
+import { UncheckedSignature } from './ante/signatures.ts';
 import { type BlockContext, TxContext } from './context.ts';
 import type { BlockExecution, BlockRequest } from './contract.ts';
 import { Refusal, SDK_ERRORS } from './errors.ts';
@@ -14,6 +14,7 @@ import { accountKey } from './modules/auth/state.ts';
 import { balanceKey } from './modules/bank/state.ts';
 import { type Punishment, punish } from './modules/slashing/punish.ts';
 import type { Modules } from './modules.ts';
+import { verifyUnchecked } from './signature-batch.ts';
 import { WorkingState } from './store/working-state.ts';
 import type { DecodedTx } from './tx.ts';
 
@@ -53,7 +54,8 @@ export class BlockExecutor {
     const txs = request.txs.map((bytes, index) => this.decoded(bytes, options.decoded?.(index)));
     const state = new WorkingState(base);
     if (options.prefetch !== undefined) await options.prefetch(this.reads(txs));
-    await this.verifyUnchecked(state, txs);
+    const decoded = txs.filter((tx): tx is DecodedTx => !(tx instanceof Refusal));
+    await verifyUnchecked(this.parts, decoded, () => state, options.pause ?? NEVER_PAUSE);
     const block: BlockContext = { height: request.height, time: request.time, maxGas: this.maxGas(state) };
     const { events, validatorUpdates } = this.beginBlock(state, request);
     const txResults = await this.runAll(state, block, txs, options);
@@ -64,6 +66,15 @@ export class BlockExecutor {
       consensusParams: undefined,
       changes: state.changes(),
     };
+  }
+
+  /**
+   * Checks signatures of a block whose turn has not come yet, against the state as it is now. What is remembered counts
+   * in its execution where that finds the same key and account number.
+   */
+  async verifyAhead(head: StateReader, txs: readonly DecodedTx[], options: ExecuteOptions): Promise<void> {
+    if (options.prefetch !== undefined) await options.prefetch(this.reads(txs));
+    await verifyUnchecked(this.parts, txs, () => new WorkingState(head), options.pause ?? NEVER_PAUSE);
   }
 
   /** What no transaction asked for. Nothing in a block can make it throw. */
@@ -113,24 +124,6 @@ export class BlockExecutor {
     return txs.flatMap((tx) => (tx instanceof Refusal ? [] : this.touches(tx)));
   }
 
-  /** Signatures that nobody looked at yet, in one batch. Accounts that the block itself makes are seen to later. */
-  private async verifyUnchecked(state: WorkingState, txs: readonly (DecodedTx | Refusal)[]): Promise<void> {
-    const open: { tx: DecodedTx; index: number; item: SignatureItem }[] = [];
-    for (const tx of txs) {
-      if (tx instanceof Refusal || tx.checkedSignature(0) !== undefined) continue;
-      for (const { index, item } of signatureItems(this.parts.ante, state, tx)) open.push({ tx, index, item });
-    }
-    if (open.length === 0) return;
-    const verdicts = await this.parts.verifier.verify(open.map(({ item }) => item));
-    open.forEach(({ tx, index, item }, i) => {
-      tx.rememberSignature(index, {
-        pubKey: item.publicKey,
-        accountNumber: item.accountNumber,
-        valid: verdicts[i] === true,
-      });
-    });
-  }
-
   private async runAll(
     state: WorkingState,
     block: BlockContext,
@@ -177,23 +170,4 @@ export class BlockExecutor {
       }
     }
   }
-}
-
-/** Signatures of the transaction that can be checked now: signers that have an account and a key that is theirs. */
-export function signatureItems(
-  ante: AnteParts,
-  state: WorkingState,
-  tx: DecodedTx,
-): { index: number; item: SignatureItem }[] {
-  if (ante.believed?.has(toLatin1(tx.hash)) === true) return [];
-  if (tx.signers.length !== tx.signatures.length || tx.signers.length !== tx.signerInfos.length) return [];
-  const access = { state, gas: new GasMeter(undefined) };
-  const items: { index: number; item: SignatureItem }[] = [];
-  for (const [index, signer] of tx.signers.entries()) {
-    const account = ante.auth.getAccount(access, signer);
-    const pubKey = account?.pubKey ?? tx.signerInfos[index]?.pubKey;
-    if (account === undefined || pubKey === undefined) continue;
-    items.push({ index, item: signatureItem(ante, tx, index, { ...account, pubKey }) });
-  }
-  return items;
 }

@@ -1,5 +1,11 @@
 import { genesisError } from './errors.ts';
 
+/** What JSON can say. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
+
+/** A module's part of a genesis document that is written: lists of any length come entry by entry. */
+export type GenesisPart = Readonly<Record<string, Json | AsyncIterable<Json>>>;
+
 /** Readers of the genesis document's JSON. Each names the field in its error. */
 
 export function genesisObject(value: unknown, field: string): Readonly<Record<string, unknown>> {

@@ -11,6 +11,8 @@ import { BlockExecutor, type ExecuteOptions, type StateRead } from './block.ts';
 import type { BlockExecution, BlockRequest, CheckResult } from './contract.ts';
 import { Refusal } from './errors.ts';
 import type { GasPrice } from './gas-price.ts';
+import { exportAppState } from './genesis-export.ts';
+import type { GenesisPart } from './genesis-fields.ts';
 import { FEE_COLLECTOR } from './modules/auth/module-accounts.ts';
 import { bankInvariants } from './modules/bank/invariants.ts';
 import { slashingInvariants } from './modules/slashing/invariants.ts';
@@ -67,6 +69,11 @@ export class Ledger {
   /** The state after genesis, and the first validators. Throws a BizraError that names the field at fault. */
   initGenesis(genesis: Genesis): { changes: ChangeSet; validators: ValidatorUpdate[] } {
     return this.modules.initGenesis(genesis);
+  }
+
+  /** The state of a view as `app_state` of a genesis document; see `exportAppState`. */
+  exportGenesis(view: StateView): Promise<Readonly<Record<string, GenesisPart>>> {
+    return exportAppState(view, this.modules);
   }
 
   /** Throws a Refusal (a BizraError with the SDK's code). `hash` is the SHA-256 of `bytes` where it is known. */
@@ -128,6 +135,14 @@ export class Ledger {
   /** Executes a block on the committed head, which must not move meanwhile. Writes nothing: see `changes`. */
   execute(request: BlockRequest, options: ExecuteOptions = {}): Promise<BlockExecution> {
     return this.executor.execute(this.components.state, request, options);
+  }
+
+  /**
+   * Checks signatures of blocks that come later against the committed head, and remembers the verdicts. A hint: it
+   * changes no outcome.
+   */
+  verifyAhead(txs: readonly DecodedTx[], options: Pick<ExecuteOptions, 'prefetch' | 'pause'> = {}): Promise<void> {
+    return this.executor.verifyAhead(this.components.state, txs, options);
   }
 
   /** Runs an unsigned or signed transaction on top of the pending state. Throws a Refusal when it cannot be decoded. */

@@ -25,8 +25,16 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'bad_config',
   'genesis_invalid',
   'node_key_invalid',
+  'bad_height',
+  'no_database',
+  'node_running',
+  'archive_home',
   'damaged',
   'damaged_wal',
+  'bad_backup',
+  'bad_snapshot_file',
+  'home_occupied',
+  'file_exists',
 ]);
 
 export function usageError(message: string): BizraError<CliErrorCode> {

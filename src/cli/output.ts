@@ -43,3 +43,8 @@ export function safeText(text: string, maxLength = 100): string {
 export function groupDigits(value: bigint | number | string): string {
   return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
 }
+
+/** `1234567` bytes as `1.2 MB`. */
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}

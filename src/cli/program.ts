@@ -1,9 +1,19 @@
 import { Command, CommanderError } from 'commander';
+import { registerBackup } from './commands/backup.ts';
+import { registerDoctor } from './commands/doctor.ts';
+import { registerExport } from './commands/export.ts';
 import { registerInit } from './commands/init.ts';
+import { registerInspect } from './commands/inspect.ts';
 import { registerKeys } from './commands/keys.ts';
+import { registerLight } from './commands/light.ts';
 import { registerLoad } from './commands/load.ts';
 import { registerPeers } from './commands/peers.ts';
+import { registerPrune } from './commands/prune.ts';
 import { registerQuery } from './commands/query.ts';
+import { registerReplay } from './commands/replay.ts';
+import { registerRestore } from './commands/restore.ts';
+import { registerRollback } from './commands/rollback.ts';
+import { registerSnapshot } from './commands/snapshot.ts';
 import { registerStart } from './commands/start.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerTestnet } from './commands/testnet.ts';
@@ -23,7 +33,17 @@ const COMMANDS = [
   registerValidators,
   registerTx,
   registerQuery,
+  registerLight,
   registerLoad,
+  registerBackup,
+  registerRestore,
+  registerSnapshot,
+  registerRollback,
+  registerPrune,
+  registerReplay,
+  registerExport,
+  registerInspect,
+  registerDoctor,
   registerVersion,
 ];
 

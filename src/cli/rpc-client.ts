@@ -1,11 +1,14 @@
 import { toHex } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
-import { type CliErrorCode, usageError } from './errors.ts';
+import { type CliErrorCode, failure, usageError } from './errors.ts';
 import { at, numberAt, textAt } from './json-shape.ts';
 
 export const DEFAULT_NODE_URL = 'http://127.0.0.1:26657';
 /** Milliseconds. Longer than `broadcast_tx_commit` may wait (10 s by default). */
 export const DEFAULT_RPC_TIMEOUT_MS = 15_000;
+
+/** Far more than the largest block in base64: what a broken or lying node may make a command hold. */
+const DEFAULT_MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
 /** An answer of `abci_query`. */
 export interface AbciAnswer {
@@ -38,19 +41,33 @@ function unreachable(url: string, error: unknown, timeoutMs: number): BizraError
   return new BizraError('unreachable', `no node answers at ${url} (${reason}); ${remedy}`, { cause: error });
 }
 
+/** Undefined when it is longer than `maxBytes`; no more than that is read. */
+async function readText(response: Response, maxBytes: number): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    if (size > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
 /** CometBFT's JSON-RPC over POST. One instance a node. */
 export class RpcClient {
   readonly url: string;
   private readonly timeoutMs: number;
+  private readonly maxAnswerBytes: number;
   private lastId = 0;
 
-  constructor(url: string, options: { readonly timeoutMs?: number } = {}) {
+  constructor(url: string, options: { readonly timeoutMs?: number; readonly maxAnswerBytes?: number } = {}) {
     this.url = parseNodeUrl(url);
     this.timeoutMs = options.timeoutMs ?? DEFAULT_RPC_TIMEOUT_MS;
+    this.maxAnswerBytes = options.maxAnswerBytes ?? DEFAULT_MAX_ANSWER_BYTES;
   }
 
   private async post(body: string): Promise<unknown> {
-    let text: string;
+    let text: string | undefined;
     try {
       const response = await fetch(this.url, {
         method: 'POST',
@@ -58,10 +75,11 @@ export class RpcClient {
         body,
         signal: AbortSignal.timeout(this.timeoutMs),
       });
-      text = await response.text();
+      text = await readText(response, this.maxAnswerBytes);
     } catch (error) {
       throw unreachable(this.url, error, this.timeoutMs);
     }
+    if (text === undefined) throw failure(`the answer of ${this.url} is longer than ${this.maxAnswerBytes} bytes`);
     try {
       return JSON.parse(text);
     } catch {

@@ -43,12 +43,29 @@ export const DEFAULT_TIMEOUT_VOTE_MAX_MS = 2_000;
 
 /** Heights whose state can still be queried and proven: about a day of empty blocks at five seconds each. */
 export const DEFAULT_UNDO_HEIGHTS = 20_000;
+/** Bytes that their values may take on the disk: the same day at a thousand transfers a second would take fifty times that. */
+export const DEFAULT_UNDO_BYTES_MAX = 2_147_483_648;
 /** Heights of blocks kept; 0 keeps all: a node must choose to forget. */
 export const DEFAULT_RETAIN_BLOCKS = 0;
 /** Files that LevelDB may hold open: it is fast with few, and a machine runs many nodes. */
 export const DEFAULT_MAX_OPEN_FILES = 64;
 /** Bytes of LevelDB's block cache: 32 MiB holds the hot leaves of some hundred thousand accounts. */
 export const DEFAULT_CACHE_BYTES = 33_554_432;
+
+/**
+ * Heights: 20 minutes of the fastest chain, 7 hours of empty blocks. A node that joins has few blocks to follow, and
+ * making one takes a small part of the time between two; all nodes of a network should have the same.
+ */
+export const DEFAULT_SNAPSHOT_INTERVAL = 5_000;
+/** Snapshots: whoever fetches the older of two has a whole interval to finish. */
+export const DEFAULT_SNAPSHOT_KEEP_RECENT = 2;
+
+/** Hours. CometBFT's week: a third of the three weeks that stake takes to unbond. */
+export const DEFAULT_TRUST_PERIOD_HOURS = 168;
+/** Milliseconds. Peers connect within one or two seconds; CometBFT waits for 15. */
+export const DEFAULT_DISCOVERY_TIME_MS = 5_000;
+/** Milliseconds. Some rounds of asking everybody; a network that makes snapshots has one by then. */
+export const DEFAULT_GIVE_UP_AFTER_MS = 120_000;
 
 /** Threads that verify signatures; 0 verifies in the main thread, best where validators share cores. */
 export const DEFAULT_VERIFIER_WORKERS = 0;

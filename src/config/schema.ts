@@ -8,6 +8,8 @@ const MAX_MS = 86_400_000;
 const MAX_BYTES = 2 ** 40;
 const MAX_COUNT = 10_000_000;
 const MAX_HEIGHTS = 2 ** 40;
+/** Ten years: a header of before that says nothing about who signs today. */
+const MAX_TRUST_HOURS = 87_600;
 
 function isListenAddress(value: string): boolean {
   return parseTcpAddress(value) !== undefined || isMultiaddr(value, false);
@@ -191,9 +193,62 @@ export const SCHEMA = {
       MAX_HEIGHTS,
       'Past heights whose state can be queried, proven and rolled back to.',
     ),
-    retainBlocks: integer(defaults.DEFAULT_RETAIN_BLOCKS, 0, MAX_HEIGHTS, 'Past blocks kept; 0 keeps all.'),
+    undoBytesMax: integer(
+      defaults.DEFAULT_UNDO_BYTES_MAX,
+      1_048_576,
+      MAX_BYTES,
+      'Bytes that the past states may take: where they take more, fewer heights are kept.',
+    ),
+    retainBlocks: integer(
+      defaults.DEFAULT_RETAIN_BLOCKS,
+      0,
+      MAX_HEIGHTS,
+      'Blocks kept with their results and index rows, the newest included; 0 keeps all. Headers stay for as long as evidence of their height counts, and blocks that a snapshot here needs.',
+    ),
+    archive: flag(false, 'Keep everything: no past state, block or header is ever pruned.'),
     maxOpenFiles: integer(defaults.DEFAULT_MAX_OPEN_FILES, 16, 100_000, 'Files that LevelDB holds open.'),
     cacheBytes: integer(defaults.DEFAULT_CACHE_BYTES, 1_048_576, MAX_BYTES, "Bytes of LevelDB's cache."),
+  },
+  snapshots: {
+    interval: integer(
+      defaults.DEFAULT_SNAPSHOT_INTERVAL,
+      0,
+      MAX_HEIGHTS,
+      'A snapshot of the state, for nodes that join, at each height that is a multiple of this; 0 makes none.',
+    ),
+    keepRecent: integer(defaults.DEFAULT_SNAPSHOT_KEEP_RECENT, 1, 1_000, 'So many of those are kept.'),
+  },
+  statesync: {
+    enable: flag(
+      false,
+      'A node without a database begins with a snapshot of its peers instead of all blocks from the first on.',
+    ),
+    trustHeight: integer(0, 0, MAX_HEIGHTS, 'Height of a header that you trust: from an explorer, or a node of yours.'),
+    trustHash: text(
+      '',
+      '64 hex digits, or empty',
+      (value) => value === '' || /^[0-9a-fA-F]{64}$/.test(value),
+      'Hash of that header. What the network says must follow from it.',
+    ),
+    trustPeriodHours: integer(
+      defaults.DEFAULT_TRUST_PERIOD_HOURS,
+      1,
+      MAX_TRUST_HOURS,
+      'How long a header is trusted after its time; shorter than stake takes to unbond.',
+    ),
+    discoveryTimeMs: integer(
+      defaults.DEFAULT_DISCOVERY_TIME_MS,
+      0,
+      MAX_MS,
+      'How long peers are looked for before one of their snapshots is chosen.',
+    ),
+    giveUpAfterMs: integer(
+      defaults.DEFAULT_GIVE_UP_AFTER_MS,
+      1_000,
+      MAX_MS,
+      'How long a usable snapshot is looked for.',
+    ),
+    fallback: flag(true, 'Without one, all blocks are fetched from the first on; false ends the process instead.'),
   },
   crypto: {
     verifierWorkers: integer(

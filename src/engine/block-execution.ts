@@ -5,7 +5,7 @@ import type { Indexer } from '#indexer/indexer.ts';
 import type { Clock } from '#ports/clock.ts';
 import type { KeyValue, WriteBatch } from '#ports/key-value.ts';
 import type { State } from '#state/state.ts';
-import type { StagedVersion } from '#state/store.ts';
+import type { ChangeSet, StagedVersion } from '#state/store.ts';
 import type { BlockStore } from '#storage/block-store.ts';
 import type { NodeMetrics } from '#telemetry/node-metrics.ts';
 import { blockIdKey } from '#types/block-id.ts';
@@ -13,6 +13,8 @@ import type { Pause } from '#util/pause.ts';
 import type { Body } from './body.ts';
 import type { ChainState } from './chain-state.ts';
 import type { DecodedTxs } from './decoded-txs.ts';
+import { withEvidenceMarks } from './evidence-marks.ts';
+import { isRecordDue, withPriorities } from './priorities-record.ts';
 import { workSlice } from './work-slice.ts';
 
 /** The ledger as far as blocks need it. */
@@ -117,10 +119,22 @@ export class BlockExecutor {
       prefetch: (pairs) => state.prefetch(pairs),
       pause,
     });
-    const staged = await state.stage(header.height, execution.changes);
+    const staged = await state.stage(header.height, this.recorded(body, execution));
     const batch = await this.beginBatch(body, execution, pause);
     metrics?.state.blockProcessingTime.observe(clock.monotonicMs() - startMs);
     return { execution, staged, batch };
+  }
+
+  /** What the ledger changed, and what the chain's own rules will need to know of this block. */
+  private recorded({ block }: Body, { changes, validatorUpdates }: BlockExecution): ChangeSet {
+    const { height } = block.header;
+    const marked = withEvidenceMarks(changes, height, block.evidence);
+    const updates = validatorUpdates.length;
+    if (!isRecordDue(height, updates)) return marked;
+    const { validators, nextValidators } = this.components.head();
+    const updated = nextValidators.withUpdates(validatorUpdates).incremented(1);
+    const sets = { height, lastValidators: validators, validators: nextValidators, nextValidators: updated };
+    return withPriorities(marked, sets, updates > 0);
   }
 
   /** The part of the height's batch that depends on its execution alone. */

@@ -12,7 +12,7 @@ export function writeChainState(batch: WriteBatch, state: ChainState): void {
 }
 
 /** Undefined in a database without a chain. Throws BizraError `damaged`. */
-export function readChainState(kv: KeyValue): ChainState | undefined {
+export function readChainState(kv: Pick<KeyValue, 'get'>): ChainState | undefined {
   const record = kv.get(CHAIN_STATE_KEY);
   return record === undefined ? undefined : decodeChainState(checkedValue(record, CHAIN_STATE_KEY, 'chain state'));
 }

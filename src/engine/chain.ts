@@ -1,4 +1,5 @@
 import type { BlockExecution } from '#app/contract.ts';
+import type { DecodedTx } from '#app/tx.ts';
 import type { HeightContext } from '#consensus/input.ts';
 import type { Verifier } from '#crypto/verifier.ts';
 import type { Indexer } from '#indexer/indexer.ts';
@@ -16,6 +17,7 @@ import type { Time } from '#types/time.ts';
 import { assert } from '#util/assert.ts';
 import type { BrokenRule } from '#util/broken-rule.ts';
 import { BizraError, MachineError } from '#util/errors.ts';
+import type { Pause } from '#util/pause.ts';
 import { BlockBuilder } from './block-building.ts';
 import { type BlockApp, BlockExecutor, type Executed } from './block-execution.ts';
 import { validateBlock } from './block-validation.ts';
@@ -137,6 +139,11 @@ export class Chain {
       });
       return false;
     }
+  }
+
+  /** The transactions of a block whose turn may come, decoded; undefined where the bytes are none. */
+  decodeAhead(body: Body, pause: Pause): Promise<readonly (DecodedTx | undefined)[]> {
+    return this.decoded.ahead(body, pause);
   }
 
   /** Begins to execute a block that will probably be decided. Nothing of it shows before `apply`. */

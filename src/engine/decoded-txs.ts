@@ -1,5 +1,6 @@
 import type { Ledger } from '#app/ledger.ts';
 import type { DecodedTx } from '#app/tx.ts';
+import type { Pause } from '#util/pause.ts';
 import type { Body } from './body.ts';
 import type { TxSupply } from './tx-supply.ts';
 
@@ -18,11 +19,24 @@ export class DecodedTxs {
   of(body: Body): readonly (DecodedTx | undefined)[] {
     const known = this.decoded.get(body);
     if (known !== undefined) return known;
-    const txs = body.block.txs.map((tx, index) => {
-      const hash = body.txHashes[index] as Uint8Array;
-      return this.supply.get(hash) ?? this.ledger.decode(tx, hash);
-    });
+    const txs = body.block.txs.map((tx, index) => this.decode(tx, body.txHashes[index] as Uint8Array));
     this.decoded.set(body, txs);
     return txs;
+  }
+
+  /** As `of`, pausing between transactions. */
+  async ahead(body: Body, pause: Pause): Promise<readonly (DecodedTx | undefined)[]> {
+    const txs: (DecodedTx | undefined)[] = [];
+    for (const [index, tx] of body.block.txs.entries()) {
+      txs.push(this.decode(tx, body.txHashes[index] as Uint8Array));
+      const wait = pause();
+      if (wait !== undefined) await wait;
+    }
+    this.decoded.set(body, txs);
+    return txs;
+  }
+
+  private decode(tx: Uint8Array, hash: Uint8Array): DecodedTx | undefined {
+    return this.supply.get(hash) ?? this.ledger.decode(tx, hash);
   }
 }

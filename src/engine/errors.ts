@@ -1,3 +1,5 @@
+import { BizraError } from '#util/errors.ts';
+
 /** What can be wrong with a block, as seen by `valid(v)`; also labels of the rejected-blocks metric. */
 export type InvalidBlockCode =
   | 'wrong_version'
@@ -18,3 +20,8 @@ export type InvalidBlockCode =
   | 'non_canonical_tx'
   | 'too_large'
   | 'too_much_gas';
+
+/** Throws `state_mismatch` with `message()` unless what a state says of its chain agrees with the chain's headers. */
+export function mustAgree(condition: boolean, message: () => string): asserts condition {
+  if (!condition) throw new BizraError('state_mismatch', message());
+}

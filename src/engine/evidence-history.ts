@@ -20,8 +20,9 @@ export function chainHistory(state: ChainState, blockStore: BlockStore): ChainHi
     header: (of) => (of <= height ? blockStore.meta(of)?.header : undefined),
     signedHeader: (of) => {
       const header = of < height ? blockStore.meta(of)?.header : undefined;
-      const next = header === undefined ? undefined : blockStore.block(of + 1);
-      return header === undefined || next === undefined ? undefined : { header, commit: next.lastCommit };
+      if (header === undefined) return undefined;
+      const commit = blockStore.canonicalCommit(of);
+      return commit === undefined ? undefined : { header, commit };
     },
     validators: (of) => {
       if (of > height) return Promise.resolve(undefined);

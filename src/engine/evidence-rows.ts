@@ -34,9 +34,19 @@ export async function readPending(kv: KeyValue): Promise<Evidence[]> {
  * expired, a longer maximal age would let it in a second time, on some nodes.
  */
 export function putCommitted(batch: WriteBatch, height: number, evidence: Evidence): void {
+  putCommittedHash(batch, height, evidenceHash(evidence));
+}
+
+/** As `putCommitted`, where the evidence itself is not at hand. */
+export function putCommittedHash(batch: WriteBatch, height: number, hash: Uint8Array): void {
   const writer = new ByteWriter();
   writer.varint(height);
-  batch.put(rowKey(COMMITTED, evidenceHash(evidence)), withChecksum(writer.finish()));
+  batch.put(rowKey(COMMITTED, hash), withChecksum(writer.finish()));
+}
+
+/** The block that carried it is undone: it may be carried again. */
+export function deleteCommitted(batch: WriteBatch, evidence: Evidence): void {
+  batch.delete(rowKey(COMMITTED, evidenceHash(evidence)));
 }
 
 /** Height of the block that carried the evidence with this hash. Throws BizraError 'damaged'. */

@@ -17,6 +17,15 @@ import type {
   VotesMessage,
 } from '#network/messages.ts';
 import type { Network, NetworkHandlers } from '#network/network.ts';
+import type {
+  ChunkAnswer,
+  GetChunk,
+  GetLightBlocks,
+  GetManifest,
+  LightBlocksAnswer,
+  ManifestAnswer,
+  SnapshotsAnswer,
+} from '#network/state-sync-messages.ts';
 import type { Clock } from '#ports/clock.ts';
 import type { GossipVerdict, PeerId, PeerInfo } from '#ports/transport.ts';
 import { type BlockId, equalBlockIds } from '#types/block-id.ts';
@@ -34,6 +43,7 @@ import type { OwnTransactions } from './own-transactions.ts';
 import { PendingFetcher } from './pending-fetcher.ts';
 import { type BlockArchive, RequestAnswers } from './request-answers.ts';
 import { roundStepMessage } from './round-step.ts';
+import type { StateSyncAnswers } from './state-sync-answers.ts';
 import { VoteIntake } from './vote-intake.ts';
 import { type PeerProgress, VoteRelay } from './vote-relay.ts';
 import type { VoteVerifier } from './vote-verifier.ts';
@@ -47,6 +57,7 @@ export interface ExchangeComponents {
   readonly engine: Engine;
   readonly verifier: VoteVerifier;
   readonly archive: BlockArchive;
+  readonly stateSync: StateSyncAnswers;
   readonly clock: Clock;
   readonly own: OwnTransactions;
   /** Raw bytes of a pending transaction. */
@@ -178,6 +189,7 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
     this.eager.forget(peer);
     this.parts.evidenceIntake.forget(peer);
     this.pending.peerGone(peer);
+    this.parts.stateSync.forget(peer);
     this.parts.onPeerGone(peer);
   }
 
@@ -201,11 +213,14 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
     this.voteIntake.take(peer, votes);
   }
 
-  /** Blocks never go away while a node runs: one that says so has lied before or does now. */
+  /**
+   * A head never goes back while a node runs: one that says so has lied before or does now. Behind a snapshot there are
+   * no blocks yet, and the first to come is the base.
+   */
   roundStep(peer: PeerId, message: RoundStepMessage): void {
     const before = this.peers.get(peer);
     const shrinks = before !== undefined && message.headHeight < before.headHeight;
-    if (shrinks || (message.headHeight > 0 && message.baseHeight > message.headHeight)) {
+    if (shrinks || (message.headHeight > 0 && message.baseHeight > message.headHeight + 1)) {
       this.parts.network.report(peer, 'unexpected');
       return;
     }
@@ -250,6 +265,22 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
 
   getStatus(): Promise<StatusAnswer> {
     return this.answers.status();
+  }
+
+  getSnapshots(peer: PeerId): Promise<SnapshotsAnswer> {
+    return this.parts.stateSync.snapshots(peer);
+  }
+
+  getManifest(peer: PeerId, request: GetManifest): Promise<ManifestAnswer> {
+    return this.parts.stateSync.manifest(peer, request);
+  }
+
+  getChunk(peer: PeerId, request: GetChunk): Promise<ChunkAnswer> {
+    return this.parts.stateSync.chunk(peer, request);
+  }
+
+  getLightBlocks(peer: PeerId, request: GetLightBlocks): Promise<LightBlocksAnswer> {
+    return this.parts.stateSync.lightBlocks(peer, request);
   }
 
   // What this node asks and tells one peer.

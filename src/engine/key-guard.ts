@@ -49,8 +49,8 @@ export interface KeyGuardOptions {
  * missing or older than what the chain shows (R16), and when another process signs with the same key (R17).
  *
  * The rule for a record that had to be recovered: with B the highest of the head at start, the newest own signature on
- * chain or in the log, and any height caught up on since, nothing is signed up to B + QUIET_HEIGHTS; each own signature
- * that shows up meanwhile moves B there. The first height signed is B + QUIET_HEIGHTS + 1.
+ * chain or in the log, and any height since that was caught up on or is older than the process, nothing is signed up to
+ * B + QUIET_HEIGHTS; each own signature that shows up meanwhile moves B there. The first height signed is B + QUIET_HEIGHTS + 1.
  */
 export class KeyGuard {
   private readonly components: KeyGuardComponents;
@@ -71,7 +71,9 @@ export class KeyGuard {
     const { recordMissing } = signer;
     const shown = this.shownBy(past);
     if (recordMissing && past.isValidator && recoverRecord !== true) throw missingRecord(signer.recordPath);
-    if (!recordMissing && shown !== undefined && recoverRecord !== true) throw oldRecord(signer, shown);
+    // A quiet record is one that is being recovered: the operator has said it once, whatever is found since.
+    const isKnown = !recordMissing && !signer.isQuiet;
+    if (isKnown && shown !== undefined && recoverRecord !== true) throw oldRecord(signer, shown);
     if (!recordMissing && shown === undefined && !signer.isQuiet) return;
     await this.keepQuiet(Math.max(past.head, shown?.height ?? 0) + QUIET_HEIGHTS);
     const { mutedHeight } = this;
@@ -84,8 +86,8 @@ export class KeyGuard {
   }
 
   /**
-   * A height was decided, by the first of these commits; another may be of the height before. `reached`: while the
-   * node is catching up, a height that the chain has come to for certain.
+   * A height was decided, by the first of these commits; another may be of the height before. `reached`: while the node
+   * sees the past, a height that the chain has come to for certain.
    */
   applied(commits: readonly Commit[], reached: number | undefined): void {
     const { signer } = this.components;

@@ -1,13 +1,8 @@
-import type { Commit } from '#types/commit.ts';
 import type { Header } from '#types/header.ts';
+import type { SignedHeader } from '#types/light-block.ts';
 import type { ConsensusParams } from '#types/params.ts';
 import type { Time } from '#types/time.ts';
 import type { ValidatorSet } from '#types/validator-set.ts';
-
-export interface SignedHeader {
-  readonly header: Header;
-  readonly commit: Commit;
-}
 
 /**
  * The chain up to a height, as far as evidence is judged by it. Every node that stands at this height answers alike, so

@@ -1,14 +1,14 @@
 import type { Verifier, VerifyItem } from '#crypto/verifier.ts';
+import { byzantineValidators, isLunatic } from '#light/byzantine-validators.ts';
 import { type CommitSig, commitSignBytes, FLAG_COMMIT } from '#types/commit.ts';
 import type { LightClientAttackEvidence } from '#types/evidence.ts';
 import { hashHeader } from '#types/header.ts';
+import type { ConflictingBlock, SignedHeader } from '#types/light-block.ts';
 import { hasOneThird, hasTwoThirds } from '#types/quorum.ts';
 import type { Validator, ValidatorSet } from '#types/validator-set.ts';
 import { equalBytes, toHex, toLatin1 } from '#util/bytes.ts';
-import { byzantineValidators, isLunatic } from './byzantine-validators.ts';
 import { genuine } from './errors.ts';
-import type { SignedHeader } from './history.ts';
-import { type ConflictingBlock, checkLightBlock } from './light-block.ts';
+import { checkLightBlock } from './light-block.ts';
 
 /** Signatures that are checked before the others: garbage is found here, whatever its amount. */
 const FIRST_SIGNATURES = 8;

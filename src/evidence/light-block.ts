@@ -1,14 +1,12 @@
 import { merkleRoot } from '#crypto/merkle.ts';
 import { isNilBlockId } from '#types/block-id.ts';
-import type { LightClientAttackEvidence } from '#types/evidence.ts';
 import { hashHeader } from '#types/header.ts';
+import type { ConflictingBlock } from '#types/light-block.ts';
 import { BLOCK_PROTOCOL, MAX_TOTAL_VOTING_POWER } from '#types/limits.ts';
 import { writeSimpleValidator } from '#types/validator.ts';
 import { encodeEach } from '#types/wire-writer.ts';
 import { equalBytes, toHex } from '#util/bytes.ts';
 import { genuine } from './errors.ts';
-
-export type ConflictingBlock = LightClientAttackEvidence['conflictingBlock'];
 
 /**
  * What a light client looks at before any signature (CometBFT's `LightBlock.ValidateBasic`). The validators stay in the

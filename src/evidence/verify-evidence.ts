@@ -1,10 +1,11 @@
 import type { Verifier } from '#crypto/verifier.ts';
 import type { Evidence, LightClientAttackEvidence } from '#types/evidence.ts';
+import type { SignedHeader } from '#types/light-block.ts';
 import { formatTime } from '#types/time.ts';
 import { verifyDuplicateVote } from './duplicate-vote.ts';
 import { evidenceError, genuine } from './errors.ts';
 import { evidenceHeight, isExpired } from './evidence.ts';
-import type { ChainHistory, SignedHeader } from './history.ts';
+import type { ChainHistory } from './history.ts';
 import { type AttackedChain, verifyLightClientAttack } from './light-attack.ts';
 
 /**

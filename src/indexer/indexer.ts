@@ -2,6 +2,7 @@ import type { KeyValue, WriteBatch } from '#ports/key-value.ts';
 import type { Query } from '#types/query.ts';
 import type { LedgerEvent, TxResult } from '#types/results.ts';
 import { toLatin1 } from '#util/bytes.ts';
+import { MachineError } from '#util/errors.ts';
 import { NEVER_PAUSE, type Pause } from '#util/pause.ts';
 import { indexerError } from './errors.ts';
 import {
@@ -32,6 +33,12 @@ export interface TxPosition {
   readonly height: number;
   /** Place in the block, from 0. */
   readonly index: number;
+}
+
+/** A transaction's row: a success takes the place of an earlier failure of the same bytes, and remembers it. */
+interface TxRow {
+  readonly position: TxPosition;
+  readonly replaced: TxPosition | undefined;
 }
 
 /** Where the indexer looks at what its rows point to. */
@@ -90,15 +97,41 @@ export class Indexer {
     }
   }
 
-  /** Removes what `index` wrote for the same block: for a rollback, and for pruning. */
+  /** Removes what `index` wrote for the same block, for a rollback and for pruning; what that had replaced comes back. */
   async remove(batch: WriteBatch, block: IndexedBlock): Promise<void> {
     const { height } = block;
     batch.delete(countRowKey(height));
     for (const hash of block.txHashes) {
-      if (this.position(hash)?.height === height) batch.delete(txRowKey(hash));
+      const row = this.txRow(hash);
+      if (row?.position.height !== height) continue;
+      const { replaced } = row;
+      if (replaced === undefined || replaced.height < this.reader.base()) batch.delete(txRowKey(hash));
+      else batch.put(txRowKey(hash), encodeNumbers(replaced.height, replaced.index));
     }
     const entries = await this.entriesOf(block, NEVER_PAUSE);
     for (const value of entries.keys()) batch.delete(valueRowKey(valueKey(value), height));
+  }
+
+  /**
+   * Tells `remove` the keys of all rows that `index` wrote for a height that is pruned. It may be called when no height
+   * before it is kept either.
+   */
+  async forget(
+    block: IndexedBlock,
+    remove: (key: Uint8Array) => Promise<void> | undefined,
+    pause: Pause = NEVER_PAUSE,
+  ): Promise<void> {
+    const { height } = block;
+    if (block.txHashes.length > 0) await remove(countRowKey(height));
+    for (const hash of block.txHashes) {
+      if (this.isOfHeight(hash, height)) await remove(txRowKey(hash));
+      await pause();
+    }
+    const entries = await this.entriesOf(block, pause);
+    for (const value of entries.keys()) {
+      await remove(valueRowKey(valueKey(value), height));
+      await pause();
+    }
   }
 
   /**
@@ -129,13 +162,28 @@ export class Indexer {
     return new Search(components, query, { budget: this.options.searchBudget });
   }
 
+  /** A damaged row stays: it may be that of a later height. */
+  private isOfHeight(hash: Uint8Array, height: number): boolean {
+    try {
+      return this.position(hash)?.height === height;
+    } catch (error) {
+      if (error instanceof MachineError && error.code === 'damaged') return false;
+      throw error;
+    }
+  }
+
   private position(hash: Uint8Array): TxPosition | undefined {
+    return this.txRow(hash)?.position;
+  }
+
+  private txRow(hash: Uint8Array): TxRow | undefined {
     if (hash.length !== 32) return undefined;
     const key = txRowKey(hash);
     const row = this.kv.get(key);
     if (row === undefined) return undefined;
-    const [height = 0, index = 0] = readNumbers(key, row);
-    return { height, index };
+    const [height = 0, index = 0, replacedHeight, replacedIndex = 0] = readNumbers(key, row);
+    const replaced = replacedHeight === undefined ? undefined : { height: replacedHeight, index: replacedIndex };
+    return { position: { height, index }, replaced };
   }
 
   private indexHashes(batch: WriteBatch, { height, txHashes, txResults }: IndexedBlock): void {
@@ -144,15 +192,18 @@ export class Indexer {
       const name = toLatin1(hash);
       const isRepeated = seen.has(name);
       seen.add(name);
+      const earlier = this.earlierPosition(hash, height);
       // The same bytes can only fail when they come again, and must not hide what they did before.
-      if (txResults[index]?.code !== 0 && (isRepeated || this.isKnownElsewhere(hash, height))) return;
-      batch.put(txRowKey(hash), encodeNumbers(height, index));
+      if (txResults[index]?.code !== 0 && (isRepeated || earlier !== undefined)) return;
+      const replaced = earlier === undefined ? [] : [earlier.height, earlier.index];
+      batch.put(txRowKey(hash), encodeNumbers(height, index, ...replaced));
     });
   }
 
-  private isKnownElsewhere(hash: Uint8Array, height: number): boolean {
-    const known = this.position(hash);
-    return known !== undefined && known.height < height;
+  /** Where the bytes were found before `height`, whether or not `height` is indexed already. */
+  private earlierPosition(hash: Uint8Array, height: number): TxPosition | undefined {
+    const row = this.txRow(hash);
+    return row === undefined || row.position.height < height ? row?.position : row.replaced;
   }
 
   /** Entries of all attributes to index, by canonical value. */

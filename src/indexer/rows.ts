@@ -5,7 +5,7 @@ import { KEY_SPACE } from '#storage/key-space.ts';
 /**
  * The indexer's rows. All keys start with `i` and a letter for the kind:
  *
- *   t, 16 bytes of the transaction's hash            -> height, index
+ *   t, 16 bytes of the transaction's hash            -> height, index; and those of a failure that this success replaced
  *   v, 8 bytes of sha256(value), height (6 bytes)    -> entries (slot, event, tag), ascending
  *   n, height (6 bytes)                              -> number of transactions; only for blocks that have some
  *

@@ -15,6 +15,7 @@ export type Offence =
   | 'invalid_block'
   | 'invalid_commit'
   | 'invalid_evidence'
+  | 'invalid_snapshot'
   | 'invalid_transaction'
   | 'wrong_answer'
   | 'no_answer'
@@ -41,6 +42,8 @@ export const CONSEQUENCES: Readonly<Record<Offence, Consequence>> = {
   bad_proposal_signature: { banMs: ONE_HOUR_MS },
   invalid_block: { banMs: TEN_MINUTES_MS },
   invalid_commit: { banMs: TEN_MINUTES_MS },
+  // Each chunk, manifest and header is checked by a hash that is known before it is asked for.
+  invalid_snapshot: { banMs: TEN_MINUTES_MS },
   // Evidence may be judged differently by a node that is behind.
   invalid_evidence: { points: 20 },
   // Bytes that are not canonical, too large or empty: checkable without state. (A wrong signature is no offence.)

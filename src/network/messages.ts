@@ -6,6 +6,16 @@ import type { Evidence } from '#types/evidence.ts';
 import type { Header } from '#types/header.ts';
 import type { Proposal } from '#types/proposal.ts';
 import type { Vote, VoteType } from '#types/vote.ts';
+import type {
+  ChunkAnswer,
+  GetChunk,
+  GetLightBlocks,
+  GetManifest,
+  GetSnapshots,
+  LightBlocksAnswer,
+  ManifestAnswer,
+  SnapshotsAnswer,
+} from './state-sync-messages.ts';
 
 /** A block without the transactions that the receiver has already. */
 export interface CompactBlock {
@@ -153,8 +163,21 @@ export interface Answers {
   readonly getBlockById: BlockAnswer;
   readonly getStatus: StatusAnswer;
   readonly getPending: PendingAnswer;
+  readonly getSnapshots: SnapshotsAnswer;
+  readonly getManifest: ManifestAnswer;
+  readonly getChunk: ChunkAnswer;
+  readonly getLightBlocks: LightBlocksAnswer;
 }
 
-export type Request = GetBlocks | GetTxs | GetBlockById | GetStatus | GetPending;
+export type Request =
+  | GetBlocks
+  | GetTxs
+  | GetBlockById
+  | GetStatus
+  | GetPending
+  | GetSnapshots
+  | GetManifest
+  | GetChunk
+  | GetLightBlocks;
 export type RequestKind = Request['kind'];
 export type RequestOf<Kind extends RequestKind> = Extract<Request, { readonly kind: Kind }>;

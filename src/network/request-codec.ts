@@ -5,6 +5,7 @@ import { malformed, NetworkError, tooLarge } from './errors.ts';
 import type { MessageLimits } from './limits.ts';
 import { maxCommitBytes, readBlockId, readTx, writeBlockId } from './message-codec.ts';
 import type { Answers, Request, RequestKind, RequestOf } from './messages.ts';
+import { STATE_SYNC_CODECS } from './state-sync-codec.ts';
 
 /** Blocks in one answer; small ones are limited by number, large ones by bytes. */
 export const MAX_BLOCKS_PER_ANSWER = 512;
@@ -17,7 +18,7 @@ const LENGTH_BYTES = 4;
 /** A request is small; the largest asks for many transactions. */
 const MAX_REQUEST_BYTES = 128 + 4 * MAX_TXS_PER_REQUEST;
 
-interface RequestCodec<Kind extends RequestKind> {
+export interface RequestCodec<Kind extends RequestKind> {
   /** First byte of the request. Never reused for another meaning. */
   readonly tag: number;
   encodeRequest(writer: ByteWriter, request: RequestOf<Kind>): void;
@@ -119,6 +120,7 @@ const CODECS: { readonly [Kind in RequestKind]: RequestCodec<Kind> } = {
       return { txs: reader.list(MAX_PENDING_TXS, LENGTH_BYTES + 1, () => readTx(reader, maxTxBytes)) };
     },
   },
+  ...STATE_SYNC_CODECS,
 };
 
 /** The first ones that fit into an answer; at least one, if there is any. */

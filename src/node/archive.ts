@@ -1,6 +1,12 @@
 import type { Chain } from '#engine/chain.ts';
 import type { BlockArchive } from '#engine/request-answers.ts';
+import { StateSyncAnswers } from '#engine/state-sync-answers.ts';
+import type { Clock } from '#ports/clock.ts';
+import type { SnapshotArchive } from '#state/snapshot/archive.ts';
 import type { BlockStore } from '#storage/block-store.ts';
+import { type Commit, hashCommit } from '#types/commit.ts';
+import type { LightBlock } from '#types/light-block.ts';
+import { equalBytes } from '#util/bytes.ts';
 import type { BlockRepair } from './block-repair.ts';
 
 /**
@@ -18,4 +24,46 @@ export function archiveOf(chain: Chain, blockStore: BlockStore, repair: () => Bl
     blockId: async (height) => kept(height, () => blockStore.meta(height)?.blockId),
     commit: async (height) => kept(height, () => blockStore.commit(height)),
   };
+}
+
+/** Snapshots and light blocks as peers may ask for them. */
+export function stateSyncAnswersOf(
+  chain: Chain,
+  blockStore: BlockStore,
+  clock: Clock,
+  snapshots: SnapshotArchive = NO_SNAPSHOTS,
+): StateSyncAnswers {
+  return new StateSyncAnswers({
+    clock,
+    snapshots,
+    head: () => chain.state.height,
+    lightBlock: (height) => lightBlockOf(blockStore, chain.state.height, height),
+  });
+}
+
+const NO_SNAPSHOTS: SnapshotArchive = {
+  list: () => [],
+  manifest: async () => undefined,
+  chunk: async () => undefined,
+};
+
+/** A decided height as light clients walk on it; its validators with the priorities of some earlier height. */
+export async function lightBlockOf(
+  blockStore: BlockStore,
+  head: number,
+  height: number,
+): Promise<LightBlock | undefined> {
+  if (height > head || height < blockStore.headerBase) return undefined;
+  const header = blockStore.meta(height)?.header;
+  const commit = header === undefined ? undefined : canonicalCommit(blockStore, head, height);
+  if (header === undefined || commit === undefined) return undefined;
+  return { header, commit, validators: await blockStore.signers(height) };
+}
+
+/** The commit that the next block carries, not the one that this node happened to see: all nodes have that alike. */
+function canonicalCommit(blockStore: BlockStore, head: number, height: number): Commit | undefined {
+  const seen = blockStore.commit(height);
+  const next = height < head ? blockStore.meta(height + 1)?.header : undefined;
+  if (seen === undefined || next === undefined || equalBytes(hashCommit(seen), next.lastCommitHash)) return seen;
+  return blockStore.canonicalCommit(height);
 }

@@ -99,6 +99,8 @@ export class BlockRepair {
 
   private async write(height: number, { body, commit }: FetchedBody): Promise<void> {
     const { kv, blockStore, chain } = this.components;
+    // Pruned meanwhile.
+    if (height < blockStore.base) return;
     // The state after a height is in the header of the next one.
     const next = height < chain.state.height ? blockStore.meta(height + 1)?.header.appHash : undefined;
     const appHash = next ?? chain.state.appHash;

@@ -3,6 +3,7 @@ import { STORES } from '#app/modules.ts';
 import { InlineVerifier } from '#crypto/verifier.ts';
 import { type ChainState, genesisChainState } from '#engine/chain-state.ts';
 import { readChainState, writeChainState } from '#engine/chain-store.ts';
+import { withPriorities } from '#engine/priorities-record.ts';
 import { workSlice } from '#engine/work-slice.ts';
 import type { Clock } from '#ports/clock.ts';
 import type { KeyValue } from '#ports/key-value.ts';
@@ -10,7 +11,7 @@ import { State, type StateOptions } from '#state/state.ts';
 import { checkNewestHeights } from '#storage/block-check.ts';
 import type { BlockStore } from '#storage/block-store.ts';
 import type { Genesis } from '#types/genesis.ts';
-import { equalBytes, toHex } from '#util/bytes.ts';
+import { EMPTY_BYTES, equalBytes, toHex } from '#util/bytes.ts';
 import { BizraError, MachineError } from '#util/errors.ts';
 
 /** What a database holds that belongs to a chain. */
@@ -22,9 +23,10 @@ export interface OpenedChain {
 /** Writes the state after genesis, in one synced batch, to an empty database. */
 export async function initializeChain(kv: KeyValue, genesis: Genesis, blockStore: BlockStore): Promise<void> {
   const { changes, validators } = genesisLedger(genesis).initGenesis(genesis);
-  await State.initialize(kv, STORES, changes, genesis.initialHeight - 1, {
+  const first = genesisChainState(genesis, validators, EMPTY_BYTES);
+  await State.initialize(kv, STORES, withPriorities(changes, first, false), first.height, {
     alsoWrite: (batch, appHash) => {
-      const chainState = genesisChainState(genesis, validators, appHash);
+      const chainState = { ...first, appHash };
       writeChainState(batch, chainState);
       blockStore.putGenesis(batch, genesis.initialHeight, chainState.validators, chainState.params);
     },
@@ -58,12 +60,12 @@ export async function openChain(kv: KeyValue, genesis: Genesis, options: StateOp
 /** LevelDB does not tell what it lost: the newest heights are looked at before anything rests on them. */
 export async function checkStore(
   { kv, clock }: { readonly kv: KeyValue; readonly clock: Clock },
-  { base, head }: BlockStore,
+  { headerBase, base, head }: BlockStore,
   { height, initialHeight }: ChainState,
 ): Promise<void> {
   if (head !== (height < initialHeight ? 0 : height))
     throw new MachineError('damaged', `the stored blocks end at height ${head}, the state at ${height}: sync again`);
-  await checkNewestHeights(kv, { base, head }, workSlice(clock));
+  await checkNewestHeights(kv, { headerBase, base, head }, workSlice(clock));
 }
 
 /** Genesis reads no state, so its ledger stands on none. */

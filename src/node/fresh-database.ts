@@ -2,7 +2,7 @@ import type { Directories } from '#ports/files.ts';
 import type { KeyValue } from '#ports/key-value.ts';
 
 /** Sibling in which a new database is filled. One that a crash left behind is thrown away. */
-const UNFINISHED_SUFFIX = '.unfinished';
+export const UNFINISHED_SUFFIX = '.unfinished';
 
 /** Makes the database at `path` if there is none: filled under another name, then renamed, so it is whole or absent. */
 export async function ensureDatabase(

@@ -1,8 +1,10 @@
 import { Ledger } from '#app/ledger.ts';
 import type { DecodedTx } from '#app/tx.ts';
 import { Consensus } from '#consensus/consensus.ts';
-import { InlineVerifier } from '#crypto/verifier.ts';
+import { RememberingVerifier } from '#crypto/remembering-verifier.ts';
+import { InlineVerifier, type Verifier } from '#crypto/verifier.ts';
 import { maxDataBytes } from '#engine/block-building.ts';
+import { BlockPreparation } from '#engine/block-preparation.ts';
 import { type AppliedHeight, Chain } from '#engine/chain.ts';
 import type { ChainState } from '#engine/chain-state.ts';
 import { Engine } from '#engine/engine.ts';
@@ -23,13 +25,14 @@ import type { PeerId } from '#ports/transport.ts';
 import type { NodeEvent } from '#rpc/node-api.ts';
 import type { State } from '#state/state.ts';
 import { BlockStore } from '#storage/block-store.ts';
-import { BlockSync, CATCHING_UP_HEIGHTS } from '#sync/block-sync.ts';
+import { BlockSync } from '#sync/block-sync.ts';
 import { createNodeMetrics, type NodeMetrics } from '#telemetry/node-metrics.ts';
 import type { Evidence } from '#types/evidence.ts';
 import type { Genesis } from '#types/genesis.ts';
 import { blockBytesMax, type ConsensusParams } from '#types/params.ts';
+import type { Time } from '#types/time.ts';
 import { MachineError } from '#util/errors.ts';
-import { archiveOf } from './archive.ts';
+import { archiveOf, stateSyncAnswersOf } from './archive.ts';
 import { BlockRepair } from './block-repair.ts';
 import { ChainMetrics } from './chain-metrics.ts';
 import { ledgerOptions, timeoutsOf } from './component-options.ts';
@@ -38,13 +41,19 @@ import { EventBus } from './event-bus.ts';
 import { blockEvent } from './events.ts';
 import { EvidenceGossip } from './evidence-gossip.ts';
 import { gossipVerdict } from './gossip-verdict.ts';
-import { keyPast, makeKeyGuard } from './key-guarding.ts';
+import { keyPast, makeKeyGuard, pastHeight } from './key-guarding.ts';
 import { makeMempool, txSupplyOf } from './mempool-wiring.ts';
 import type { NodePorts } from './node-ports.ts';
 import { reportOffence } from './offences.ts';
 import type { NodeOverrides } from './overrides.ts';
+import { lessThan, lowestNeeded } from './prune-limits.ts';
+import { Pruning } from './pruning.ts';
+import { loadingLog, SavedTree } from './saved-tree.ts';
 import type { NodeSettings } from './settings.ts';
-import { EngineSyncChain, type FetchedBody, NetworkSyncPeers } from './sync-adapter.ts';
+import { makeSnapshots } from './snapshot-wiring.ts';
+import type { Snapshots } from './snapshots.ts';
+import { applyStoredBlocks } from './stored-blocks.ts';
+import { EngineSyncChain, type FetchedBody, NetworkSyncPeers, warnOutOfReach } from './sync-adapter.ts';
 
 /** One node of the network, composed by hand over its ports. */
 export class Node {
@@ -64,10 +73,17 @@ export class Node {
   readonly exchange: Exchange;
   readonly sync: BlockSync<FetchedBody>;
   readonly metrics: NodeMetrics | undefined;
+  readonly snapshots: Snapshots | undefined;
+  readonly pruning: Pruning;
   private readonly keyGuard: KeyGuard | undefined;
+  private readonly startedAt: Time;
   private readonly chainMetrics: ChainMetrics | undefined;
+  private readonly savedTree: SavedTree | undefined;
+  private failed = false;
   private readonly own: OwnTransactions;
   private readonly repair: BlockRepair;
+  /** For commits, whose signatures come more than once. */
+  private readonly blockVerifier: Verifier;
   private readonly evidenceGossip: EvidenceGossip;
 
   private constructor(
@@ -80,10 +96,12 @@ export class Node {
     const onFatal = (error: unknown): void => {
       // Whoever met it, nothing is signed after it.
       this.engine.halt();
+      this.failed = true;
       ports.onFatal(error);
     };
     const { clock, verifier, logger, signer } = ports;
     this.ports = { ...ports, onFatal };
+    this.startedAt = clock.now();
     this.genesis = genesis;
     this.state = opened.state;
     this.blockStore = opened.blockStore;
@@ -91,6 +109,7 @@ export class Node {
     this.chainMetrics = this.metrics && new ChainMetrics(this.metrics, signer?.address, opened.chainState);
     this.keyGuard =
       overrides.unguardedKey === true ? undefined : makeKeyGuard(this.ports, genesis.chainId, this.metrics);
+    this.savedTree = this.makeSavedTree();
     this.own = new OwnTransactions(clock);
     this.ledger = new Ledger(
       { verifier, state: opened.state },
@@ -113,6 +132,7 @@ export class Node {
       timeouts: timeoutsOf(settings),
       brokenRule: overrides.brokenRule,
     });
+    this.blockVerifier = new RememberingVerifier(verifier);
     this.chain = this.makeChain(opened.chainState, overrides);
     this.network = this.makeNetwork({
       maxBlockBytes: blockBytesMax(opened.chainState.params),
@@ -123,6 +143,8 @@ export class Node {
     this.exchange = this.makeExchange();
     this.repair = this.makeRepair();
     this.sync = this.makeSync();
+    this.snapshots = makeSnapshots(this.ports, settings.snapshots, this.state, () => this.chain.applying);
+    this.pruning = this.makePruning(settings.storage, overrides);
   }
 
   /** Opens an initialised database and composes the node over it. Nothing runs yet. */
@@ -132,11 +154,16 @@ export class Node {
     settings: NodeSettings,
     overrides: NodeOverrides = {},
   ): Promise<Node> {
-    const opened = await openChain(ports.kv, genesis, { pause: () => ports.clock.yield() });
+    const opened = await openChain(ports.kv, genesis, {
+      pause: () => ports.clock.yield(),
+      treeCopy: ports.treeCopy,
+      onLoading: loadingLog(ports.clock, ports.logger),
+    });
     const blockStore = await BlockStore.open(ports.kv);
     await checkStore(ports, blockStore, opened.chainState);
+    const chainState = await applyStoredBlocks(ports, genesis, { ...opened, blockStore }, overrides);
     const pendingEvidence = await readPending(ports.kv);
-    const node = new Node(ports, genesis, settings, { ...opened, blockStore, pendingEvidence }, overrides);
+    const node = new Node(ports, genesis, settings, { ...opened, chainState, blockStore, pendingEvidence }, overrides);
     await node.lookBack();
     return node;
   }
@@ -146,6 +173,8 @@ export class Node {
     await this.network.start(this.exchange);
     this.exchange.start();
     await this.engine.start(this.exchange);
+    this.savedTree?.start();
+    this.pruning.applied();
   }
 
   /** Stops taking part, lets the turn under way finish, and closes what was opened. */
@@ -153,6 +182,9 @@ export class Node {
     this.sync.stop();
     this.exchange.stop();
     await this.engine.stop();
+    await this.snapshots?.stop();
+    await this.pruning.stop();
+    await this.savedTree?.stop({ save: !this.failed });
     await this.network.stop();
     await this.ports.signer?.close();
     await this.ports.kv.close();
@@ -168,8 +200,12 @@ export class Node {
 
   private onApplied(applied: AppliedHeight): void {
     const { height } = applied.state;
-    const reached = this.sync.catchingUp ? height + CATCHING_UP_HEIGHTS - 1 : undefined;
-    this.keyGuard?.applied([applied.commit, applied.body.block.lastCommit], reached);
+    const past = pastHeight(applied.state, { startedAt: this.startedAt, catchingUp: this.sync.catchingUp });
+    // A node that is far behind has nothing that others want, and no time.
+    if (!this.sync.catchingUp) this.snapshots?.applied(height);
+    this.pruning.applied();
+    this.savedTree?.applied();
+    this.keyGuard?.applied([applied.commit, applied.body.block.lastCommit], past);
     this.chainMetrics?.applied(applied);
     this.evidenceGossip.applied(applied);
     if (applied.execution.consensusParams !== undefined) this.setBlockLimits(applied.state.params);
@@ -193,6 +229,11 @@ export class Node {
   }
 
   // How the parts are joined. What is built later is reached through functions.
+
+  private makeSavedTree(): SavedTree | undefined {
+    const { treeCopy: file, clock, logger, onFatal } = this.ports;
+    return file && new SavedTree({ file, state: this.state, clock, logger: logger.child('state'), onFatal });
+  }
 
   private makeEvidencePool(stored: readonly Evidence[]): EvidencePool {
     const { kv, verifier, logger, onFatal } = this.ports;
@@ -221,8 +262,8 @@ export class Node {
   }
 
   private makeChain(chainState: ChainState, { brokenRule, wrapApp }: NodeOverrides): Chain {
-    const { kv, verifier, clock, logger, signer } = this.ports;
-    const { state, ledger, blockStore, indexer, mempool, evidence, metrics } = this;
+    const { kv, clock, logger, signer } = this.ports;
+    const { state, ledger, blockStore, indexer, mempool, evidence, metrics, blockVerifier: verifier } = this;
     return new Chain(
       {
         kv,
@@ -287,6 +328,7 @@ export class Node {
         chainId: this.genesis.chainId,
       }),
       archive: archiveOf(chain, this.blockStore, () => this.repair),
+      stateSync: stateSyncAnswersOf(chain, this.blockStore, clock, this.ports.snapshots),
       clock,
       own: this.own,
       pendingTx: (hash) => mempool.get(hash)?.bytes,
@@ -308,19 +350,42 @@ export class Node {
   private makeRepair(): BlockRepair {
     const { kv, verifier, clock, logger, onFatal } = this.ports;
     const { chain, blockStore } = this;
-    const peers = new NetworkSyncPeers({ network: this.network, exchange: this.exchange });
+    const peers = new NetworkSyncPeers({ network: this.network, exchange: this.exchange, clock });
     return new BlockRepair({ kv, chain, blockStore, peers, verifier, clock, logger: logger.child('store'), onFatal });
   }
 
+  private makePruning(storage: NodeSettings['storage'], { brokenRule }: NodeOverrides): Pruning {
+    const { kv, clock, logger, onFatal, snapshots } = this.ports;
+    const { blockStore, indexer } = this;
+    return new Pruning(
+      {
+        kv,
+        undo: this.state.pruning,
+        blockStore,
+        indexer,
+        clock,
+        logger: logger.child('pruning'),
+        chainState: () => this.chain.state,
+        neededFrom: () => lowestNeeded(snapshots?.list() ?? []),
+        moreUrgent: () => this.chain.applying,
+        onFatal,
+      },
+      brokenRule === 'prunedEarly' ? lessThan(storage) : storage,
+    );
+  }
+
   private makeSync(): BlockSync<FetchedBody> {
-    const { clock, verifier, onFatal } = this.ports;
-    const { chain, engine, network, exchange } = this;
+    const { clock, logger, onFatal } = this.ports;
+    const { chain, engine, network, exchange, blockVerifier: verifier } = this;
+    const preparation = new BlockPreparation({ chain, ledger: this.ledger, state: this.state, verifier, clock });
     return new BlockSync({
-      chain: new EngineSyncChain({ chain, engine, verifier }),
-      peers: new NetworkSyncPeers({ network, exchange }),
+      chain: new EngineSyncChain({ chain, engine, verifier, preparation }),
+      peers: new NetworkSyncPeers({ network, exchange, clock }),
       clock,
       onFatal,
       onCatchingUp: (catchingUp) => this.mempool.setSyncing(catchingUp),
+      onFarBehind: (farBehind) => this.ports.onFarBehind?.(farBehind),
+      onOutOfReach: (next, lowest) => warnOutOfReach(logger, next, lowest),
     });
   }
 }

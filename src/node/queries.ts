@@ -3,13 +3,28 @@ import type { QueryExtra } from '#app/query/queries.ts';
 import type { QueryRequest, QueryResponse } from '#rpc/node-api.ts';
 import type { State } from '#state/state.ts';
 import { BizraError } from '#util/errors.ts';
+import { readKey, readKeys, type StoreAnswer } from './store-queries.ts';
 
-/** `/store/NAME/key`: raw state, the path that proof users ask. */
-const STORE_PATH = /^\/store\/([^/]+)\/key$/;
+/** `/store/NAME/key`: raw state, the path that proof users ask; `keys` is ours, for many at once. */
+const STORE_PATH = /^\/store\/([^/]+)\/(keys?)$/;
 /** The SDK's codes (wire-formats 8). */
+const UNREADABLE_REQUEST = 2;
 const INVALID_REQUEST = 18;
 const UNKNOWN_REQUEST = 6;
 const INVALID_HEIGHT = 26;
+const NOT_NOW = 35;
+
+/** What may be wrong with a question, by the code of the error that says it. */
+const REFUSALS: ReadonlyMap<string, number> = new Map([
+  ['height_unknown', INVALID_HEIGHT],
+  ['height_pruned', INVALID_HEIGHT],
+  ['bad_proof', INVALID_REQUEST],
+  ['query_too_large', INVALID_REQUEST],
+  ['empty_key', UNREADABLE_REQUEST],
+  ['bad_query', UNREADABLE_REQUEST],
+  ['query_busy', NOT_NOW],
+  ['view_expired', NOT_NOW],
+]);
 
 export interface QueryParts {
   readonly ledger: Ledger;
@@ -24,17 +39,17 @@ export async function answerQuery(parts: QueryParts, request: QueryRequest): Pro
   // The answer at a height is proven by the next header, and the first block has no header above it.
   if (prove && height === 1)
     return refusal(INVALID_REQUEST, 'cannot query with proof when height <= 1; please provide a valid height');
-  const store = STORE_PATH.exec(path)?.[1];
+  const [, store, kind] = STORE_PATH.exec(path) ?? [];
   try {
-    if (store !== undefined) return await readStore(parts.state, store, request);
-    return await askLedger(parts, request);
+    if (store === undefined) return await askLedger(parts, request);
+    const read = kind === 'key' ? readKey : readKeys;
+    return answer(await read(parts.state, store, request.data, height === 0 ? undefined : height, prove));
   } catch (error) {
     if (!(error instanceof BizraError)) throw error;
-    if (error.code === 'height_unknown' || error.code === 'height_pruned')
-      return refusal(INVALID_HEIGHT, error.message);
     if (error.code === 'unknown_store') return refusal(UNKNOWN_REQUEST, `${error.message}: unknown request`);
-    if (error.code === 'bad_proof') return refusal(INVALID_REQUEST, error.message);
-    throw error;
+    const code = REFUSALS.get(error.code);
+    if (code === undefined) throw error;
+    return refusal(code, error.message);
   }
 }
 
@@ -50,27 +65,7 @@ async function askLedger(
   }
 }
 
-async function readStore(state: State, store: string, { data, height, prove }: QueryRequest): Promise<QueryResponse> {
-  const at = height === 0 ? undefined : height;
-  if (prove) {
-    const { value, ops, height: provenHeight } = await state.prove(store, data, at);
-    return answer(data, value, provenHeight, ops);
-  }
-  if (!state.stores.includes(store)) return refusal(UNKNOWN_REQUEST, `no such store: ${store}: unknown request`);
-  const view = state.view(at);
-  try {
-    return answer(data, await view.get(store, data), view.height, undefined);
-  } finally {
-    await view.release();
-  }
-}
-
-function answer(
-  key: Uint8Array,
-  value: Uint8Array | undefined,
-  height: number,
-  proofOps: QueryResponse['proofOps'],
-): QueryResponse {
+function answer({ key, value, height, proofOps }: StoreAnswer): QueryResponse {
   return { code: 0, codespace: '', log: '', info: '', index: 0n, key, value, proofOps, height };
 }
 

@@ -46,9 +46,22 @@ export interface NodeSettings {
   };
   readonly storage: {
     readonly undoHeights: number;
+    readonly undoBytesMax: number;
     readonly retainBlocks: number;
+    readonly archive: boolean;
     readonly maxOpenFiles: number;
     readonly cacheBytes: number;
+  };
+  readonly snapshots: { readonly interval: number; readonly keepRecent: number };
+  readonly statesync: {
+    readonly enable: boolean;
+    readonly trustHeight: number;
+    /** Hex, or empty. */
+    readonly trustHash: string;
+    readonly trustPeriodHours: number;
+    readonly discoveryTimeMs: number;
+    readonly giveUpAfterMs: number;
+    readonly fallback: boolean;
   };
   readonly crypto: { readonly verifierWorkers: number };
   readonly instrumentation: {

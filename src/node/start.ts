@@ -1,18 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CatchUpVerifier } from '#crypto/catch-up-verifier.ts';
 import { assertNativeCrypto } from '#crypto/native.ts';
-import { InlineVerifier, type Verifier } from '#crypto/verifier.ts';
 import { WorkerVerifier } from '#crypto/worker-verifier.ts';
+import { HandoverTransport } from '#network/handover.ts';
 import { Libp2pTransport } from '#network/libp2p/libp2p-transport.ts';
 import { type NodeKey, nodeKeyFromBytes, parseNodeKeyFile } from '#network/libp2p/node-key.ts';
-import type { KeyValue } from '#ports/key-value.ts';
 import { RpcServer } from '#rpc/server.ts';
 import { checkPrivate } from '#signer/key-file.ts';
 import { FileSigner } from '#signer/signer.ts';
-import { BlockStore } from '#storage/block-store.ts';
-import { openLevel } from '#storage/level.ts';
-import { NodeDirectories } from '#storage/node-directories.ts';
 import { NodeFiles } from '#storage/node-files.ts';
+import { NodeStreamedFile } from '#storage/streamed-file.ts';
 import { Wal } from '#storage/wal.ts';
 import { parseLogLevels } from '#telemetry/log-levels.ts';
 import { createLogger, type Logger } from '#telemetry/logger.ts';
@@ -21,9 +19,10 @@ import { blockBytesMax } from '#types/params.ts';
 import { formatTime } from '#types/time.ts';
 import { BizraError } from '#util/errors.ts';
 import { parseTcpAddress, toMultiaddr } from './addresses.ts';
-import { initializeChain } from './database.ts';
+import type { AdminServer } from './admin.ts';
+import { makeAdminServer } from './admin-commands.ts';
+import { openChainDatabase } from './chain-database.ts';
 import { DaemonDescription } from './description.ts';
-import { ensureDatabase } from './fresh-database.ts';
 import { Instrumentation } from './instrumentation.ts';
 import { Node } from './node.ts';
 import type { NodePorts } from './node-ports.ts';
@@ -31,6 +30,8 @@ import { RealClock } from './real-clock.ts';
 import { RealRandom } from './real-random.ts';
 import { NodeRpcApi } from './rpc-api.ts';
 import type { NodeSettings } from './settings.ts';
+import { openSnapshotStore } from './snapshot-wiring.ts';
+import { namedError, namedGenesisError, namedWalError } from './start-errors.ts';
 
 /** The files of a home that the daemon uses. */
 export interface NodePaths {
@@ -76,8 +77,10 @@ export async function startNode(options: StartOptions): Promise<void> {
   const { paths, signal, onReady } = options;
   assertNativeCrypto();
   const daemon = await Daemon.open(options).catch((error: unknown) => {
+    if (error instanceof BizraError && error.code === 'stopped') return undefined;
     throw namedGenesisError(error, paths.genesisFile);
   });
+  if (daemon === undefined) return;
   try {
     const info = await daemon.start();
     onReady?.(info);
@@ -87,22 +90,36 @@ export async function startNode(options: StartOptions): Promise<void> {
   }
 }
 
+type DaemonVerifier = CatchUpVerifier | WorkerVerifier;
+
+/** What a daemon is composed of, opened one after the other. */
+interface OpenedParts extends Pick<NodePorts, 'clock' | 'random' | 'kv' | 'transport' | 'logger'> {
+  readonly verifier: DaemonVerifier;
+  readonly files: NodeFiles;
+  readonly key: NodeKey;
+  readonly genesis: Genesis;
+  readonly signer: FileSigner;
+  readonly libp2p: Libp2pTransport;
+}
+
 class Daemon {
   private readonly node: Node;
   private readonly server: RpcServer;
   private readonly transport: Libp2pTransport;
-  private readonly verifier: Verifier;
+  private readonly verifier: DaemonVerifier;
   private readonly fatal: Promise<never>;
   private readonly instrumentation: Instrumentation | undefined;
+  private readonly admin: AdminServer;
   private readonly walPath: string;
 
   private constructor(parts: {
     node: Node;
     server: RpcServer;
     transport: Libp2pTransport;
-    verifier: Verifier;
+    verifier: DaemonVerifier;
     fatal: Promise<never>;
     instrumentation: Instrumentation | undefined;
+    admin: AdminServer;
     walPath: string;
   }) {
     this.node = parts.node;
@@ -111,11 +128,12 @@ class Daemon {
     this.verifier = parts.verifier;
     this.fatal = parts.fatal;
     this.instrumentation = parts.instrumentation;
+    this.admin = parts.admin;
     this.walPath = parts.walPath;
   }
 
   static async open(options: StartOptions): Promise<Daemon> {
-    const { settings, paths, adapt = asTheyAre, recoverSigningRecord } = options;
+    const { settings, paths, signal } = options;
     const clock = new RealClock();
     const logger = makeLogger(settings, () => formatTime(clock.now()));
     const genesis = await readGenesis(paths.genesisFile);
@@ -124,45 +142,71 @@ class Daemon {
     const { privValidatorKeyFile, privValidatorStateFile } = paths;
     // Whether it can do without its record depends on the chain: the node looks.
     const signer = await FileSigner.open(files, privValidatorKeyFile, privValidatorStateFile, { recordOptional: true });
-    const kv = await openDatabase(join(paths.dataDirectory, 'chain.db'), genesis, settings);
+    const verifier = makeVerifier(settings);
+    const libp2p = makeTransport(settings, genesis, key, join(paths.dataDirectory, 'addresses.json'), logger);
+    const base = { clock, random: new RealRandom(), verifier, logger, transport: new HandoverTransport(libp2p) };
+    try {
+      const kv = await openChainDatabase({ ...base, signal }, paths.dataDirectory, genesis, settings);
+      return await Daemon.compose(options, { ...base, files, key, genesis, signer, kv, libp2p });
+    } catch (error) {
+      // It runs already where state sync has used it.
+      await base.transport.stop();
+      throw error;
+    }
+  }
+
+  private static async compose(options: StartOptions, parts: OpenedParts): Promise<Daemon> {
+    const { settings, paths, adapt = asTheyAre, recoverSigningRecord } = options;
+    const { files, key, genesis, libp2p, ...base } = parts;
+    const { clock, logger, verifier, signer } = base;
     const walPath = join(paths.dataDirectory, 'wal');
     const wal = await Wal.open(files, walPath);
     reportWal(wal, walPath, logger);
+    const snapshotStore = await openSnapshotStore(paths.dataDirectory, logger);
     const fatal = Promise.withResolvers<never>();
     fatal.promise.catch(() => {});
-    const verifier = makeVerifier(settings);
-    const transport = makeTransport(settings, genesis, key, join(paths.dataDirectory, 'addresses.json'), logger);
-    const random = new RealRandom();
     const onFatal = (error: unknown): void => fatal.reject(error);
     const instrumentation = Instrumentation.create(settings, genesis.chainId, clock);
     const metrics = instrumentation?.registry;
     const ports = {
-      clock,
-      random,
-      kv,
+      ...base,
       wal,
-      transport,
-      verifier,
-      logger,
-      signer,
       onFatal,
       metrics,
       recoverSigningRecord,
+      signal: options.signal,
+      snapshots: snapshotStore,
+      snapshotStore,
+      treeCopy: new NodeStreamedFile(join(paths.dataDirectory, 'tree.copy')),
+      onFarBehind: (farBehind: boolean) => {
+        if (verifier instanceof CatchUpVerifier) verifier.setBehind(farBehind);
+      },
     };
     const node = await Node.open(adapt(ports, genesis), genesis, settings).catch((error: unknown) => {
       throw namedWalError(error, walPath);
     });
-    instrumentation?.watch(node, transport);
+    instrumentation?.watch(node, libp2p);
     const validator = { address: signer.address, pubKey: signer.publicKey };
-    const description = new DaemonDescription({ node, transport, key, settings }, validator);
+    const description = new DaemonDescription({ node, transport: libp2p, key, settings }, validator);
     const server = makeServer(settings, new NodeRpcApi(node, description), logger);
-    return new Daemon({ node, server, transport, verifier, fatal: fatal.promise, instrumentation, walPath });
+    const admin = makeAdminServer(node, paths);
+    return new Daemon({
+      node,
+      server,
+      transport: libp2p,
+      verifier,
+      fatal: fatal.promise,
+      instrumentation,
+      admin,
+      walPath,
+    });
   }
 
   async start(): Promise<ReadyInfo> {
     const { instrumentation } = this;
     await this.server.start();
     await instrumentation?.start();
+    await this.admin.start();
     await this.node.start().catch((error: unknown) => {
       throw namedWalError(error, this.walPath);
     });
@@ -188,10 +232,11 @@ class Daemon {
   }
 
   async stop(): Promise<void> {
+    await this.admin.stop();
     await this.server.stop();
     await this.instrumentation?.stop();
     await this.node.stop();
-    if (this.verifier instanceof WorkerVerifier) await this.verifier.close();
+    await this.verifier.close();
   }
 }
 
@@ -212,15 +257,8 @@ function reportWal(wal: Wal, path: string, logger: Logger): void {
     logger.error('the consensus log is damaged', { path, offset: wal.damage.offset, size: wal.damage.size });
 }
 
-/** Records whose checksums are right and that no version of this program wrote: somebody else's file. */
-function namedWalError(error: unknown, path: string): unknown {
-  if (!(error instanceof BizraError) || error.code !== 'damaged_wal') return error;
-  const advice = 'move it away and start again: nothing is then signed until the height under way is decided';
-  return new BizraError('damaged_wal', `${path}: ${error.message}; ${advice}`, { cause: error });
-}
-
-function makeVerifier({ crypto }: NodeSettings): Verifier {
-  return crypto.verifierWorkers === 0 ? new InlineVerifier() : new WorkerVerifier({ threads: crypto.verifierWorkers });
+function makeVerifier({ crypto }: NodeSettings): DaemonVerifier {
+  return crypto.verifierWorkers === 0 ? new CatchUpVerifier() : new WorkerVerifier({ threads: crypto.verifierWorkers });
 }
 
 function makeTransport(
@@ -275,26 +313,4 @@ async function readNodeKey(files: NodeFiles, path: string): Promise<NodeKey> {
   } catch (error) {
     throw namedError(error, path, 'node_key_invalid');
   }
-}
-
-/** The same fault with the file's name in front. */
-function namedError(error: unknown, path: string, code: string): unknown {
-  if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-    return new BizraError('config_invalid', `${path}: there is no such file; make a home with: bizra-node init`);
-  }
-  return error instanceof BizraError ? new BizraError(code, `${path}: ${error.message}`, { cause: error }) : error;
-}
-
-/** What only the ledger or the database finds wrong with a genesis document. */
-function namedGenesisError(error: unknown, path: string): unknown {
-  const isOfGenesis = error instanceof BizraError && (error.code === 'genesis' || error.code === 'wrong_genesis');
-  return isOfGenesis ? namedError(error, path, 'genesis_invalid') : error;
-}
-
-async function openDatabase(path: string, genesis: Genesis, { storage }: NodeSettings): Promise<KeyValue> {
-  const open = (at: string): Promise<KeyValue> => openLevel(at, { cacheBytes: storage.cacheBytes });
-  await ensureDatabase(new NodeDirectories(), path, open, async (kv) =>
-    initializeChain(kv, genesis, await BlockStore.open(kv)),
-  );
-  return open(path);
 }

@@ -35,3 +35,11 @@ export interface Directories {
   /** fsyncs the parent directory: the names in it are durable. */
   syncName(path: string): Promise<void>;
 }
+
+/** One file that is written and read as a whole, piece by piece: larger than what one should have in memory. */
+export interface StreamedFile {
+  /** Its pieces in order; none when it does not exist. */
+  read(): AsyncIterable<Uint8Array>;
+  /** Replaces it: durably the new one, or as it was. Whatever `pieces` throws is thrown on. */
+  replace(pieces: AsyncIterable<Uint8Array>): Promise<void>;
+}

@@ -12,6 +12,7 @@ export interface KeyRange {
 /** A consistent view of the database at one moment. Must be released. */
 export interface KeyValueSnapshot {
   get(key: Uint8Array): Uint8Array | undefined;
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
   iterate(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
   release(): Promise<void>;
 }
@@ -38,5 +39,7 @@ export interface KeyValue {
   iterate(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
   snapshot(): KeyValueSnapshot;
   batch(): WriteBatch;
+  /** Gives the space of what was deleted between two keys, both included, back to the disk; all else goes on meanwhile. */
+  compact(from: Uint8Array, to: Uint8Array): Promise<void>;
   close(): Promise<void>;
 }

@@ -37,7 +37,8 @@ export async function lockKeyFile(keyPath: string, address: Uint8Array): Promise
   }
 }
 
-async function lockFile(keyPath: string): Promise<KeyLock> {
+/** The first of both alone: no process uses the key in this file. Throws BizraError 'key_in_use'. */
+export async function lockFile(keyPath: string): Promise<KeyLock> {
   try {
     const database = await openLevel(keyPath + LOCK_SUFFIX, LOCK_OPTIONS);
     return { release: () => database.close() };

@@ -1,27 +1,24 @@
 import { sha256 } from '#crypto/hash.ts';
-import type { KeyRange, KeyValueSnapshot } from '#ports/key-value.ts';
+import type { KeyValueSnapshot } from '#ports/key-value.ts';
 import { damaged } from '#storage/checksummed.ts';
-import { compareBytes, fromLatin1, toLatin1 } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
 import type { StateErrorCode } from './errors.ts';
+import { walkHead, walkPast } from './history-walk.ts';
 import type { LeafHasher } from './leaf-changes.ts';
 import { NO_NODE } from './node-pool.ts';
-import {
-  changedKeysKey,
-  decodeChangedKeys,
-  decodeUndo,
-  leafKey,
-  leafPrefix,
-  prefixEnd,
-  undoKey,
-  undoPrefix,
-} from './rows.ts';
+import { leafKey, leafPrefix, leafValue, leafWrittenAt } from './rows.ts';
 import type { StateView, StoreName, StoreRange } from './store.ts';
 import type { Trie } from './trie.ts';
+import {
+  type Before,
+  decodeDeletion,
+  decodeUndo,
+  deletionKey,
+  deletionPrefix,
+  undoKey,
+  undoPrefix,
+} from './undo-rows.ts';
 import { isSentinel, type Version } from './version.ts';
-
-/** Keys that changed after the height of a walk and must be looked up one by one: about 50 us each. */
-const CHANGED_KEYS_MAX = 100_000;
 
 export interface ViewParts {
   readonly trie: Trie;
@@ -37,7 +34,8 @@ export interface ViewParts {
 
 /**
  * State at one height, read from a database snapshot: leaves for the head, and undo rows for the past. Every value is
- * checked: leaves against the tree, undo rows by their checksum and, where the tree is kept, against it as well.
+ * checked: leaves against the tree, undo rows by their checksum and, where the tree is kept, against it as well; and the
+ * chain of a key's changes tells when an undo row is missing.
  */
 export class HistoryView implements StateView {
   readonly height: number;
@@ -49,21 +47,25 @@ export class HistoryView implements StateView {
     this.parts = parts;
   }
 
-  /** Head height when the view was opened. */
-  get openedAt(): number {
-    return this.parts.head.height;
-  }
-
   /** The tree of `height`, when it is still kept. */
   get version(): Version | undefined {
     return this.parts.version;
+  }
+
+  /** The version of the head when the view was opened. */
+  get head(): Version {
+    return this.parts.head;
+  }
+
+  get snapshot(): KeyValueSnapshot {
+    return this.parts.snapshot;
   }
 
   async get(store: StoreName, key: Uint8Array): Promise<Uint8Array | undefined> {
     this.checkOpen();
     const index = this.storeIndex(store);
     if (key.length === 0 || isSentinel(key)) return undefined;
-    return this.height === this.parts.head.height ? this.atHead(index, store, key) : this.inPast(index, store, key);
+    return this.isAtHead ? this.headValue(index, store, key) : this.pastValue(index, store, key);
   }
 
   async *iterate(store: StoreName, range: StoreRange): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
@@ -71,11 +73,17 @@ export class HistoryView implements StateView {
     const index = this.storeIndex(store);
     let left = range.limit ?? Number.POSITIVE_INFINITY;
     if (left <= 0) return;
-    const entries =
-      this.height === this.parts.head.height
-        ? this.walkHead(index, store, range, undefined)
-        : this.walkPast(index, store, range);
+    const { snapshot } = this.parts;
+    const checks = {
+      leaf: (key: Uint8Array, row: Uint8Array) => this.checkedLeaf(index, store, key, row),
+      undo: (key: Uint8Array, before: Before, rowKey: Uint8Array) => this.checkedBefore(index, key, before, rowKey),
+      deletion: (key: Uint8Array, height: number) => this.checkUnchangedSince(store, key, height),
+    };
+    const entries = this.isAtHead
+      ? walkHead(snapshot, store, range, checks)
+      : walkPast(snapshot, store, range, this.height, checks);
     for await (const entry of entries) {
+      this.checkOpen();
       yield entry;
       if (--left <= 0) return;
     }
@@ -95,19 +103,23 @@ export class HistoryView implements StateView {
     await this.letGo();
   }
 
-  private async letGo(): Promise<void> {
-    this.parts.head.release();
-    this.parts.version?.release();
-    this.parts.onRelease();
-    await this.parts.snapshot.release();
-  }
-
-  private checkOpen(): void {
+  checkOpen(): void {
     if (this.state === 'open') return;
     throw new BizraError<StateErrorCode>(
       'view_expired',
       `the query at height ${this.height} took too long: ask for less at a time`,
     );
+  }
+
+  private get isAtHead(): boolean {
+    return this.height === this.parts.head.height;
+  }
+
+  private async letGo(): Promise<void> {
+    this.parts.head.release();
+    this.parts.version?.release();
+    this.parts.onRelease();
+    await this.parts.snapshot.release();
   }
 
   private storeIndex(store: StoreName): number {
@@ -116,16 +128,18 @@ export class HistoryView implements StateView {
     return index;
   }
 
-  private atHead(index: number, store: StoreName, key: Uint8Array): Uint8Array | undefined {
+  private headValue(index: number, store: StoreName, key: Uint8Array): Uint8Array | undefined {
     const { trie, head, snapshot } = this.parts;
-    const keyHash = sha256(key);
-    const leaf = trie.find(head.rootAt(index), keyHash, 0);
-    if (leaf === NO_NODE) return undefined;
-    const row = leafKey(leafPrefix(store), key);
-    return this.checked(leaf, keyHash, snapshot.get(row), row);
+    if (trie.find(head.rootAt(index), sha256(key), 0) !== NO_NODE) {
+      return this.checkedLeaf(index, store, key, snapshot.get(leafKey(leafPrefix(store), key)));
+    }
+    const deletion = deletionKey(deletionPrefix(store), key);
+    const row = this.isAtHead ? undefined : snapshot.get(deletion);
+    if (row !== undefined) this.checkUnchangedSince(store, key, decodeDeletion(row, deletion));
+    return undefined;
   }
 
-  private async inPast(index: number, store: StoreName, key: Uint8Array): Promise<Uint8Array | undefined> {
+  private async pastValue(index: number, store: StoreName, key: Uint8Array): Promise<Uint8Array | undefined> {
     const prefix = undoPrefix(store);
     const rows = this.parts.snapshot.iterate({
       gte: undoKey(prefix, key, this.height + 1),
@@ -133,118 +147,51 @@ export class HistoryView implements StateView {
       limit: 1,
     });
     for await (const [rowKey, record] of rows) {
-      const value = decodeUndo(record, rowKey);
-      this.checkPast(index, key, value, rowKey);
-      return value;
+      return this.checkedBefore(index, key, decodeUndo(record, rowKey), rowKey);
     }
-    return this.atHead(index, store, key);
+    this.checkOpen();
+    return this.headValue(index, store, key);
   }
 
-  private checkPast(index: number, key: Uint8Array, value: Uint8Array | undefined, row: Uint8Array): void {
+  /** The value of a leaf of the head, which is that of this height. */
+  private checkedLeaf(index: number, store: StoreName, key: Uint8Array, row: Uint8Array | undefined): Uint8Array {
+    const { trie, head } = this.parts;
+    const keyHash = sha256(key);
+    const leaf = trie.find(head.rootAt(index), keyHash, 0);
+    const value = row === undefined ? undefined : leafValue(row);
+    if (row === undefined || leaf === NO_NODE || !this.isLeaf(leaf, keyHash, value)) {
+      throw damaged(leafKey(leafPrefix(store), key), 'state value');
+    }
+    this.checkUnchangedSince(store, key, leafWrittenAt(row));
+    return value as Uint8Array;
+  }
+
+  /** The last known change of a key is of this height or before: otherwise an undo row is missing. */
+  private checkUnchangedSince(store: StoreName, key: Uint8Array, changedAt: number): void {
+    if (changedAt > this.height) throw damaged(undoKey(undoPrefix(store), key, changedAt), 'undo row');
+  }
+
+  private checkedBefore(
+    index: number,
+    key: Uint8Array,
+    { value, writtenAt }: Before,
+    rowKey: Uint8Array,
+  ): Uint8Array | undefined {
     const { trie, version } = this.parts;
-    if (version === undefined) return;
+    // The row before it is missing.
+    if (writtenAt > this.height) throw damaged(rowKey, 'undo row');
+    if (version === undefined) return value;
     const keyHash = sha256(key);
     const leaf = trie.find(version.rootAt(index), keyHash, 0);
-    if (leaf !== NO_NODE) this.checked(leaf, keyHash, value, row);
-    else if (value !== undefined) throw damaged(row, 'undo row');
-  }
-
-  private checked(leaf: number, keyHash: Uint8Array, value: Uint8Array | undefined, row: Uint8Array): Uint8Array {
-    const hash = new Uint8Array(32);
-    if (value !== undefined) this.parts.hasher.hash(hash, keyHash, 0, value);
-    if (value === undefined || !this.parts.trie.nodes.hashEquals(leaf, hash, 0)) throw damaged(row, 'state value');
+    const isRight = leaf === NO_NODE ? value === undefined : this.isLeaf(leaf, keyHash, value);
+    if (!isRight) throw damaged(rowKey, 'undo row');
     return value;
   }
 
-  private async *walkHead(
-    index: number,
-    store: StoreName,
-    range: StoreRange,
-    skip: ReadonlySet<string> | undefined,
-  ): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
-    const { trie, head, snapshot } = this.parts;
-    const prefix = leafPrefix(store);
-    for await (const [row, value] of snapshot.iterate(rowRange(prefix, range))) {
-      this.checkOpen();
-      const key = row.slice(prefix.length);
-      if (skip?.has(toLatin1(key)) === true) continue;
-      const keyHash = sha256(key);
-      const leaf = trie.find(head.rootAt(index), keyHash, 0);
-      if (leaf === NO_NODE) throw damaged(row, 'state value');
-      yield [key, this.checked(leaf, keyHash, value, row)];
-    }
+  private isLeaf(leaf: number, keyHash: Uint8Array, value: Uint8Array | undefined): boolean {
+    if (value === undefined) return false;
+    const hash = new Uint8Array(32);
+    this.parts.hasher.hash(hash, keyHash, 0, value);
+    return this.parts.trie.nodes.hashEquals(leaf, hash, 0);
   }
-
-  /** The head's entries without those that changed since, merged with what these were. */
-  private async *walkPast(
-    index: number,
-    store: StoreName,
-    range: StoreRange,
-  ): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
-    const changed = await this.changedSince(store, range);
-    const direction = range.reverse === true ? -1 : 1;
-    const keys = [...changed].map(fromLatin1).sort((a, b) => direction * compareBytes(a, b));
-    let next = 0;
-    for await (const entry of this.walkHead(index, store, range, changed)) {
-      for (; next < keys.length && direction * compareBytes(keys[next] as Uint8Array, entry[0]) < 0; next++) {
-        yield* this.pastEntry(index, store, keys[next] as Uint8Array);
-      }
-      yield entry;
-    }
-    for (; next < keys.length; next++) yield* this.pastEntry(index, store, keys[next] as Uint8Array);
-  }
-
-  private async *pastEntry(
-    index: number,
-    store: StoreName,
-    key: Uint8Array,
-  ): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
-    this.checkOpen();
-    const value = await this.inPast(index, store, key);
-    if (value !== undefined) yield [key, value];
-  }
-
-  /** Keys within the range that changed after `height`. */
-  private async changedSince(store: StoreName, range: StoreRange): Promise<Set<string>> {
-    const bounds = rowRange(new Uint8Array(0), range);
-    const keys = new Set<string>();
-    const rows = this.parts.snapshot.iterate({
-      gte: changedKeysKey(this.height + 1),
-      lte: changedKeysKey(this.parts.head.height),
-    });
-    for await (const [rowKey, record] of rows) {
-      this.checkOpen();
-      for (const key of decodeChangedKeys(record, rowKey).get(store) ?? []) {
-        if (isWithin(key, bounds)) keys.add(toLatin1(key));
-      }
-      if (keys.size > CHANGED_KEYS_MAX) {
-        throw new BizraError<StateErrorCode>(
-          'query_too_large',
-          `more than ${CHANGED_KEYS_MAX} entries changed since height ${this.height}: ask for a later height or a narrower prefix`,
-        );
-      }
-    }
-    return keys;
-  }
-}
-
-/** Bounds of rows whose key is `rowPrefix` and then a raw key within the range. */
-function rowRange(rowPrefix: Uint8Array, range: StoreRange): KeyRange {
-  const low = leafKey(rowPrefix, range.prefix);
-  const end = prefixEnd(low);
-  const reverse = range.reverse === true;
-  const start = range.start === undefined ? undefined : leafKey(rowPrefix, range.start);
-  if (!reverse) {
-    const gte = start !== undefined && compareBytes(start, low) > 0 ? start : low;
-    return { gte, ...(end === undefined ? {} : { lt: end }) };
-  }
-  const startIsBound = start !== undefined && (end === undefined || compareBytes(start, end) < 0);
-  const high = startIsBound ? { lte: start } : end === undefined ? {} : { lt: end };
-  return { gte: low, ...high, reverse };
-}
-
-function isWithin(key: Uint8Array, bounds: KeyRange): boolean {
-  if (bounds.gte !== undefined && compareBytes(key, bounds.gte) < 0) return false;
-  if (bounds.lt !== undefined && compareBytes(key, bounds.lt) >= 0) return false;
-  return bounds.lte === undefined || compareBytes(key, bounds.lte) <= 0;
 }

@@ -1,4 +1,6 @@
 import { assert } from '#util/assert.ts';
+import { MachineError } from '#util/errors.ts';
+import type { StateErrorCode } from './errors.ts';
 
 /** Longest raw key. The SDK's longest (two addresses and a denom) stay below 256 bytes. */
 export const KEY_BYTES_MAX = 1024;
@@ -20,6 +22,8 @@ const KEY_AT = HASH_AT + HASH_BYTES;
 /** Free records are kept by size, in units. */
 const SIZES = Math.ceil((KEY_AT + KEY_BYTES_MAX) / UNIT_BYTES) + 1;
 const NO_KEY = 0;
+/** Ids are int32 units: 16 GiB of keys. */
+const SLABS_MAX = 2 ** 31 / SLAB_UNITS;
 /** Bits of a key hash. */
 const HASH_BITS = 256;
 
@@ -34,24 +38,40 @@ export class KeyArena {
   /** First unit of the last slab that was never used; a full slab forces a new one. */
   private nextUnused = SLAB_UNITS;
   private used = 0;
+  private readonly slabsMax: number;
+
+  constructor(slabsMax = SLABS_MAX) {
+    this.slabsMax = slabsMax;
+  }
 
   /** Keys in use. */
   get size(): number {
     return this.used;
   }
 
+  /** Bytes of all slabs. */
+  get bytes(): number {
+    return this.slabs.reduce((sum, { length }) => sum + length, 0);
+  }
+
   /** Stores a key (1 to KEY_BYTES_MAX bytes) with its hash; the one reference is the caller's. */
   add(key: Uint8Array, hashes: Uint8Array, hashOffset: number): number {
-    assert(key.length > 0 && key.length <= KEY_BYTES_MAX, 'a key has 1 to 1,024 bytes');
-    const id = this.allocate(Math.ceil((KEY_AT + key.length) / UNIT_BYTES));
+    return this.addPart(key, 0, key.length, hashes, hashOffset);
+  }
+
+  /** As `add`; the key is `from[start, end)`. */
+  addPart(from: Uint8Array, start: number, end: number, hashes: Uint8Array, hashOffset: number): number {
+    const length = end - start;
+    assert(length > 0 && length <= KEY_BYTES_MAX, 'a key has 1 to 1,024 bytes');
+    const id = this.allocate(Math.ceil((KEY_AT + length) / UNIT_BYTES));
     const words = this.words[id >>> SLAB_BITS] as Int32Array;
     const word = (id & SLAB_MASK) * WORDS_PER_UNIT;
     words[word] = 1;
-    words[word + 1] = key.length;
+    words[word + 1] = length;
     const bytes = this.slabs[id >>> SLAB_BITS] as Uint8Array;
-    const start = (id & SLAB_MASK) * UNIT_BYTES;
-    for (let i = 0; i < HASH_BYTES; i++) bytes[start + HASH_AT + i] = hashes[hashOffset + i] as number;
-    bytes.set(key, start + KEY_AT);
+    const at = (id & SLAB_MASK) * UNIT_BYTES;
+    for (let i = 0; i < HASH_BYTES; i++) bytes[at + HASH_AT + i] = hashes[hashOffset + i] as number;
+    for (let i = 0; i < length; i++) bytes[at + KEY_AT + i] = from[start + i] as number;
     this.used++;
     return id;
   }
@@ -78,9 +98,21 @@ export class KeyArena {
 
   /** A copy of the raw key. */
   key(id: number): Uint8Array {
-    const length = (this.words[id >>> SLAB_BITS] as Int32Array)[(id & SLAB_MASK) * WORDS_PER_UNIT + 1] as number;
     const start = (id & SLAB_MASK) * UNIT_BYTES + KEY_AT;
-    return (this.slabs[id >>> SLAB_BITS] as Uint8Array).slice(start, start + length);
+    return (this.slabs[id >>> SLAB_BITS] as Uint8Array).slice(start, start + this.keyLength(id));
+  }
+
+  /** Bytes of the raw key. */
+  keyLength(id: number): number {
+    return (this.words[id >>> SLAB_BITS] as Int32Array)[(id & SLAB_MASK) * WORDS_PER_UNIT + 1] as number;
+  }
+
+  /** Writes the raw key to `out`. */
+  keyInto(id: number, out: Uint8Array, offset: number): void {
+    const bytes = this.slabs[id >>> SLAB_BITS] as Uint8Array;
+    const start = (id & SLAB_MASK) * UNIT_BYTES + KEY_AT;
+    const length = this.keyLength(id);
+    for (let i = 0; i < length; i++) out[offset + i] = bytes[start + i] as number;
   }
 
   /** A copy of the key's hash. */
@@ -136,6 +168,7 @@ export class KeyArena {
   }
 
   private addSlab(): void {
+    if (this.slabs.length === this.slabsMax) throw arenaFull(this.slabsMax);
     this.setSlab(this.slabs.length, (this.slabs.length === 0 ? FIRST_UNITS : SLAB_UNITS) * UNIT_BYTES);
     // Id 0 is no key.
     this.nextUnused = this.slabs.length === 1 ? 1 : 0;
@@ -154,6 +187,10 @@ export class KeyArena {
     this.slabs[slab] = bytes;
     this.words[slab] = new Int32Array(bytes.buffer);
   }
+}
+
+function arenaFull(slabsMax: number): MachineError<StateErrorCode> {
+  return new MachineError('state_full', `the state has ${slabsMax} MiB of keys: this program cannot number more`);
 }
 
 /** Bit `bit` of the hash at `offset`, counted from the most significant bit of its first byte. */

@@ -1,5 +1,7 @@
 import { sha256Into } from '#crypto/hash.ts';
 import { orderByHash } from './hash-order.ts';
+import { PAIR_SLOTS, PairHasher } from './pair-hasher.ts';
+import { ShortHasher } from './short-hasher.ts';
 
 const HASH_BYTES = 32;
 /** ICS-23's domain separation of leaves: sha256(0x00 | sha256(key) | sha256(value)). */
@@ -10,6 +12,8 @@ const LEAF_INPUT_BYTES = 1 + 2 * HASH_BYTES;
 export class LeafHasher {
   private readonly input = new Uint8Array(LEAF_INPUT_BYTES);
   private readonly valueHash = this.input.subarray(1 + HASH_BYTES);
+  private readonly pairs = new PairHasher(LEAF_PREFIX);
+  private readonly short = new ShortHasher();
 
   constructor() {
     this.input[0] = LEAF_PREFIX;
@@ -21,9 +25,48 @@ export class LeafHasher {
     sha256Into(this.valueHash, value);
     sha256Into(out, this.input);
   }
+
+  /** Writes the hashes of keys [from, to), at most PAIR_SLOTS, to `out`: that of key i at offset 32 i. */
+  hashKeys(out: Uint8Array, keys: readonly Uint8Array[], from: number, to: number): void {
+    const { short } = this;
+    for (let i = from; i < to; i++) {
+      const key = keys[i] as Uint8Array;
+      short.set(i - from, key, 0, key.length);
+    }
+    short.run(to - from);
+    out.set(short.hashes.subarray(0, (to - from) * HASH_BYTES), from * HASH_BYTES);
+  }
+
+  /**
+   * As `hash`, of leaves [from, to), at most PAIR_SLOTS: key hash i and leaf hash i stand at offset 32 i. What is
+   * written where there is no value means nothing.
+   */
+  hashLeaves(
+    out: Uint8Array,
+    keyHashes: Uint8Array,
+    values: readonly (Uint8Array | undefined)[],
+    from: number,
+    to: number,
+  ): void {
+    const { short, pairs } = this;
+    for (let i = from; i < to; i++) {
+      const value = values[i];
+      if (value !== undefined) short.set(i - from, value, 0, value.length);
+    }
+    short.run(to - from);
+    for (let slot = 0; slot < to - from; slot++) {
+      const at = pairs.byteOf(slot);
+      for (let i = 0; i < HASH_BYTES; i++) {
+        pairs.bytes[at + i] = keyHashes[(from + slot) * HASH_BYTES + i] as number;
+        pairs.bytes[at + HASH_BYTES + i] = short.hashes[slot * HASH_BYTES + i] as number;
+      }
+    }
+    pairs.run(to - from);
+    out.set(pairs.hashBytes.subarray(0, (to - from) * HASH_BYTES), from * HASH_BYTES);
+  }
 }
 
-/** The changes of one store, with all hashes, in the order of their key hashes. */
+/** The changes of one store, with all hashes. */
 export class LeafChanges {
   readonly count: number;
   readonly keys: readonly Uint8Array[];
@@ -46,15 +89,13 @@ export class LeafChanges {
     this.hasher = hasher;
   }
 
-  /** Computes the hashes of changes [from, to). */
-  hash(from: number, to: number): void {
-    for (let i = from; i < to; i++) {
-      const at = i * HASH_BYTES;
-      sha256Into(this.keyHashes.subarray(at, at + HASH_BYTES), this.keys[i] as Uint8Array);
-      const value = this.values[i];
-      if (value !== undefined) {
-        this.hasher.hash(this.leafHashes.subarray(at, at + HASH_BYTES), this.keyHashes, at, value);
-      }
+  /** Computes all hashes. Calls `pause` about every millisecond. */
+  async hash(pause: () => Promise<void> | undefined): Promise<void> {
+    for (let from = 0; from < this.count; from += PAIR_SLOTS) {
+      const to = Math.min(from + PAIR_SLOTS, this.count);
+      this.hasher.hashKeys(this.keyHashes, this.keys, from, to);
+      this.hasher.hashLeaves(this.leafHashes, this.keyHashes, this.values, from, to);
+      await pause();
     }
   }
 

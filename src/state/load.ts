@@ -5,10 +5,15 @@ import { equalBytes, toHex } from '#util/bytes.ts';
 import { BizraError, MachineError } from '#util/errors.ts';
 import type { StateErrorCode } from './errors.ts';
 import type { LeafHasher } from './leaf-changes.ts';
-import { decodeHead, HEAD_KEY, type HeadRecord, parseLeafKey } from './rows.ts';
+import { PAIR_SLOTS } from './pair-hasher.ts';
+import { decodeHead, HEAD_KEY, type HeadRecord, leafPrefix, leafValue, parseLeafKey } from './rows.ts';
 import type { StoreName } from './store.ts';
 import type { Trie } from './trie.ts';
 import { SENTINEL_KEY, SENTINEL_VALUE, Version } from './version.ts';
+
+const HASH_BYTES = 32;
+/** Leaves between two words about progress. */
+const PROGRESS_LEAVES = 500_000;
 
 /** Throws BizraError 'state_missing' when the database was never initialised. */
 export function readHead(kv: { get(key: Uint8Array): Uint8Array | undefined }): HeadRecord {
@@ -30,29 +35,85 @@ export function addLeaf(trie: Trie, hasher: LeafHasher, key: Uint8Array, value: 
 
 /**
  * Builds the trees from the stored leaves. Throws BizraError 'state_corrupt' when they do not give the roots in the
- * head record: a lost or altered leaf never goes unnoticed.
+ * head record: a lost or altered leaf never goes unnoticed. Tells `progress` the number of leaves now and then.
  */
-export async function loadVersion(kv: KeyValue, trie: Trie, hasher: LeafHasher): Promise<Version> {
+export async function loadVersion(
+  kv: Pick<KeyValue, 'get' | 'iterate'>,
+  trie: Trie,
+  hasher: LeafHasher,
+  progress: (leaves: number) => void = () => {},
+): Promise<Version> {
   const head = readHead(kv);
-  const leaves = new Map<StoreName, number[]>(
-    head.stores.map(({ name }) => [name, [addLeaf(trie, hasher, SENTINEL_KEY, SENTINEL_VALUE)]]),
-  );
+  const stores = head.stores.map(({ name }) => new StoreLeaves(trie, hasher, name));
   const range = { gte: Uint8Array.of(KEY_SPACE.leaves), lt: Uint8Array.of(KEY_SPACE.leaves + 1) };
-  for await (const [rowKey, value] of kv.iterate(range)) {
-    const { store, key } = parseLeafKey(rowKey);
-    const storeLeaves = leaves.get(store);
-    if (storeLeaves === undefined) throw corrupt(`it has entries of a store ${store} that the chain does not have`);
-    storeLeaves.push(addLeaf(trie, hasher, key, value));
+  let at = 0;
+  let count = 0;
+  for await (const [rowKey, row] of kv.iterate(range)) {
+    if (stores[at]?.owns(rowKey) !== true) at = stores.findIndex((store) => store.owns(rowKey));
+    const store = stores[at];
+    if (store === undefined)
+      throw corrupt(`it has entries of a store ${parseLeafKey(rowKey).store} that the chain does not have`);
+    store.add(rowKey, row);
+    if (++count % PROGRESS_LEAVES === 0) progress(count);
   }
   const before = trie.nodes.size;
-  const roots = [...leaves.values()].map((storeLeaves) => trie.build(storeLeaves));
-  const stores = [...leaves.keys()];
-  const version = new Version(trie, head.height, stores, roots, trie.nodes.size - before);
+  const roots = stores.map((store) => trie.build(store.finish()));
+  const names = head.stores.map(({ name }) => name);
+  const version = new Version(trie, head.height, names, roots, trie.nodes.size - before);
   checkRoots(version, head);
   return version;
 }
 
-function checkRoots(version: Version, head: HeadRecord): void {
+/** The leaves of one store, hashed in groups. */
+class StoreLeaves {
+  private readonly trie: Trie;
+  private readonly hasher: LeafHasher;
+  private readonly prefix: Uint8Array;
+  private readonly leaves: number[];
+  private keys: Uint8Array[] = [];
+  private values: Uint8Array[] = [];
+  private readonly keyHashes = new Uint8Array(PAIR_SLOTS * HASH_BYTES);
+  private readonly leafHashes = new Uint8Array(PAIR_SLOTS * HASH_BYTES);
+
+  constructor(trie: Trie, hasher: LeafHasher, store: StoreName) {
+    this.trie = trie;
+    this.hasher = hasher;
+    this.prefix = leafPrefix(store);
+    this.leaves = [addLeaf(trie, hasher, SENTINEL_KEY, SENTINEL_VALUE)];
+  }
+
+  owns(rowKey: Uint8Array): boolean {
+    const { prefix } = this;
+    for (let i = 0; i < prefix.length; i++) if (rowKey[i] !== prefix[i]) return false;
+    return true;
+  }
+
+  add(rowKey: Uint8Array, row: Uint8Array): void {
+    this.keys.push(rowKey.subarray(this.prefix.length));
+    this.values.push(leafValue(row));
+    if (this.keys.length === PAIR_SLOTS) this.hash();
+  }
+
+  finish(): readonly number[] {
+    this.hash();
+    return this.leaves;
+  }
+
+  private hash(): void {
+    const { trie, hasher, keys, values, keyHashes, leafHashes } = this;
+    hasher.hashKeys(keyHashes, keys, 0, keys.length);
+    hasher.hashLeaves(leafHashes, keyHashes, values, 0, keys.length);
+    for (const [i, key] of keys.entries()) {
+      const id = trie.keys.add(key, keyHashes, i * HASH_BYTES);
+      this.leaves.push(trie.nodes.newLeaf(id, leafHashes, i * HASH_BYTES));
+    }
+    this.keys = [];
+    this.values = [];
+  }
+}
+
+/** Throws MachineError 'state_corrupt' when the version is not what the head record says. */
+export function checkRoots(version: Version, head: HeadRecord): void {
   const found = version.storeRoots();
   for (const [index, { name, root }] of head.stores.entries()) {
     const actual = found[index]?.root ?? new Uint8Array(0);

@@ -1,5 +1,7 @@
-import { sha256Into } from '#crypto/hash.ts';
 import { assert } from '#util/assert.ts';
+import { MachineError } from '#util/errors.ts';
+import type { StateErrorCode } from './errors.ts';
+import { PAIR_SLOTS, PairHasher } from './pair-hasher.ts';
 
 /** Nodes of one slab, as a power of two: 65,536 nodes are about 3 MB, small beside any state, large beside a call. */
 const SLAB_BITS = 16;
@@ -9,25 +11,37 @@ const SLAB_MASK = SLAB_NODES - 1;
 const FIRST_NODES = 256;
 const GROWTH = 4;
 /** Node ids are int32. */
-const SLABS_MAX = 1 << (31 - SLAB_BITS);
+const NODES_MAX = 2 ** 31;
 
+/** A node's words: tag and references, two children, hash. One behind the other, since they are used together. */
+const TAG = 0;
+const LEFT = 1;
+const RIGHT = 2;
+const HASH = 3;
 const HASH_WORDS = 8;
+const NODE_WORDS = HASH + HASH_WORDS;
+const WORD_BYTES = 4;
+/** What a node takes. */
+export const NODE_BYTES = NODE_WORDS * WORD_BYTES;
+
 /** Marks in a node's tag, above the number of its critical bit (0-255). */
 const LEAF = 0x200;
 /** Made by the change set in progress: not hashed yet, seen by nobody else, and so changed in place. */
 const FRESH = 0x100;
 const BIT_MASK = 0xff;
-/** A leaf counts as a node below all others, with the bit behind a key hash's last. */
+/** References stand above the tag. Only another version adds one, and 2^22 versions are never kept. */
+const REFERENCE = 0x400;
+const REFERENCE_SHIFT = 10;
+const REFERENCES_MAX = 2 ** 22 - 1;
+/** Bit of a leaf: behind a key hash's last. */
 export const LEAF_BIT = 256;
 
 /** "No node": the root of an empty tree, the end of the free list. */
 export const NO_NODE = 0;
 
-/** ICS-23's domain separation of inner nodes. */
+/** ICS-23's domain separation of inner nodes: sha256(0x01 | left | right). */
 const INNER_PREFIX = 1;
 const HASH_BYTES = 32;
-/** Three bytes before the prefix put the two child hashes on word boundaries. */
-const INPUT_OFFSET = 3;
 
 /**
  * The nodes of all stores and versions, in slabs of typed arrays that are never moved once they are full, so that
@@ -37,12 +51,8 @@ const INPUT_OFFSET = 3;
  * An inner node has a critical bit, two children and a hash. A leaf has its key's id in place of the left child.
  */
 export class NodePool {
-  private readonly hashes: Int32Array[] = [];
-  private readonly hashBytes: Uint8Array[] = [];
-  private readonly lefts: Int32Array[] = [];
-  private readonly rights: Int32Array[] = [];
-  private readonly references: Int32Array[] = [];
-  private readonly tags: Uint16Array[] = [];
+  private readonly slabs: Int32Array<ArrayBuffer>[] = [];
+  private readonly slabBytes: Uint8Array[] = [];
   private freeHead = NO_NODE;
   /** First id that was never used. 0 is no node. */
   private nextUnused = 1;
@@ -50,13 +60,14 @@ export class NodePool {
   /** Nodes without references whose children still have to be released. */
   private readonly dying: number[] = [];
   private readonly releaseKey: (key: number) => void;
-  private readonly input = new Uint8Array(new ArrayBuffer(INPUT_OFFSET + 1 + 2 * HASH_BYTES), INPUT_OFFSET);
-  private readonly inputWords = new Int32Array(this.input.buffer, INPUT_OFFSET + 1);
+  private readonly hasher = new PairHasher(INNER_PREFIX);
+
+  private readonly nodesMax: number;
 
   /** `releaseKey` is told the key id of each leaf that ceases to exist. */
-  constructor(releaseKey: (key: number) => void) {
+  constructor(releaseKey: (key: number) => void, nodesMax = NODES_MAX) {
     this.releaseKey = releaseKey;
-    this.input[0] = INNER_PREFIX;
+    this.nodesMax = nodesMax;
   }
 
   /** Nodes in use, those that wait to be freed included. */
@@ -69,50 +80,64 @@ export class NodePool {
     return this.dying.length;
   }
 
+  /** Bytes of all slabs. */
+  get bytes(): number {
+    return this.slabBytes.reduce((sum, { length }) => sum + length, 0);
+  }
+
   isLeaf(node: number): boolean {
-    return ((this.tags[node >>> SLAB_BITS] as Uint16Array)[node & SLAB_MASK] as number) >= LEAF;
+    return (this.word(node, TAG) & LEAF) !== 0;
   }
 
   /** First bit in which the key hashes below differ; LEAF_BIT for a leaf. */
   bit(node: number): number {
-    const tag = (this.tags[node >>> SLAB_BITS] as Uint16Array)[node & SLAB_MASK] as number;
-    return tag >= LEAF ? LEAF_BIT : tag & BIT_MASK;
+    const tag = this.word(node, TAG);
+    return (tag & LEAF) !== 0 ? LEAF_BIT : tag & BIT_MASK;
   }
 
   isFresh(node: number): boolean {
-    return (((this.tags[node >>> SLAB_BITS] as Uint16Array)[node & SLAB_MASK] as number) & FRESH) !== 0;
+    return (this.word(node, TAG) & FRESH) !== 0;
   }
 
   left(node: number): number {
-    return (this.lefts[node >>> SLAB_BITS] as Int32Array)[node & SLAB_MASK] as number;
+    return this.word(node, LEFT);
   }
 
   right(node: number): number {
-    return (this.rights[node >>> SLAB_BITS] as Int32Array)[node & SLAB_MASK] as number;
+    return this.word(node, RIGHT);
   }
 
   /** Key id of a leaf. */
   key(leaf: number): number {
-    return this.left(leaf);
+    return this.word(leaf, LEFT);
   }
 
   setLeft(node: number, child: number): void {
-    (this.lefts[node >>> SLAB_BITS] as Int32Array)[node & SLAB_MASK] = child;
+    this.setWord(node, LEFT, child);
   }
 
   setRight(node: number, child: number): void {
-    (this.rights[node >>> SLAB_BITS] as Int32Array)[node & SLAB_MASK] = child;
+    this.setWord(node, RIGHT, child);
+  }
+
+  /** How many fresh nodes stand one below the other from here on, kept where the hash will be; 0 if it is hashed. */
+  rank(node: number): number {
+    return this.isFresh(node) ? this.word(node, HASH) : 0;
+  }
+
+  setRank(node: number, rank: number): void {
+    this.setWord(node, HASH, rank);
   }
 
   /** A leaf with one reference, the caller's; takes over the caller's reference to `key`. */
   newLeaf(key: number, leafHash: Uint8Array, offset: number): number {
     const node = this.allocate();
-    const slab = node >>> SLAB_BITS;
-    const at = node & SLAB_MASK;
-    (this.tags[slab] as Uint16Array)[at] = LEAF;
-    (this.lefts[slab] as Int32Array)[at] = key;
-    const bytes = this.hashBytes[slab] as Uint8Array;
-    const start = at * HASH_BYTES;
+    const words = this.slabs[node >>> SLAB_BITS] as Int32Array;
+    const at = (node & SLAB_MASK) * NODE_WORDS;
+    words[at + TAG] = REFERENCE | LEAF;
+    words[at + LEFT] = key;
+    const bytes = this.slabBytes[node >>> SLAB_BITS] as Uint8Array;
+    const start = (at + HASH) * WORD_BYTES;
     for (let i = 0; i < HASH_BYTES; i++) bytes[start + i] = leafHash[offset + i] as number;
     return node;
   }
@@ -120,56 +145,68 @@ export class NodePool {
   /** A fresh inner node with one reference; takes over the caller's references to the children. */
   newInner(bit: number, left: number, right: number): number {
     const node = this.allocate();
-    const slab = node >>> SLAB_BITS;
-    const at = node & SLAB_MASK;
-    (this.tags[slab] as Uint16Array)[at] = bit | FRESH;
-    (this.lefts[slab] as Int32Array)[at] = left;
-    (this.rights[slab] as Int32Array)[at] = right;
+    const words = this.slabs[node >>> SLAB_BITS] as Int32Array;
+    const at = (node & SLAB_MASK) * NODE_WORDS;
+    words[at + TAG] = REFERENCE | FRESH | bit;
+    words[at + LEFT] = left;
+    words[at + RIGHT] = right;
     return node;
   }
 
-  /** Hashes a fresh inner node whose children are hashed. */
-  hashInner(node: number): void {
-    const slab = node >>> SLAB_BITS;
-    const at = node & SLAB_MASK;
-    this.copyHash((this.lefts[slab] as Int32Array)[at] as number, 0);
-    this.copyHash((this.rights[slab] as Int32Array)[at] as number, HASH_WORDS);
-    const bytes = this.hashBytes[slab] as Uint8Array;
-    sha256Into(bytes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES), this.input);
-    const tags = this.tags[slab] as Uint16Array;
-    tags[at] = (tags[at] as number) & ~FRESH;
+  /** Hashes up to PAIR_SLOTS fresh inner nodes whose children are hashed: none is below another one. */
+  hashInners(nodes: Int32Array): void {
+    assert(nodes.length <= PAIR_SLOTS, 'the nodes fit the hasher');
+    const { hasher } = this;
+    for (let slot = 0; slot < nodes.length; slot++) {
+      const node = nodes[slot] as number;
+      const at = hasher.wordOf(slot);
+      this.copyHash(this.left(node), hasher.words, at);
+      this.copyHash(this.right(node), hasher.words, at + HASH_WORDS);
+    }
+    hasher.run(nodes.length);
+    for (let slot = 0; slot < nodes.length; slot++) this.takeHash(nodes[slot] as number, slot);
   }
 
   /** A copy of the node's hash. */
   hash(node: number): Uint8Array {
-    const start = (node & SLAB_MASK) * HASH_BYTES;
-    return (this.hashBytes[node >>> SLAB_BITS] as Uint8Array).slice(start, start + HASH_BYTES);
+    const start = this.hashStart(node);
+    return (this.slabBytes[node >>> SLAB_BITS] as Uint8Array).slice(start, start + HASH_BYTES);
+  }
+
+  /** Writes the node's hash to `out`. */
+  hashInto(node: number, out: Uint8Array, offset: number): void {
+    const bytes = this.slabBytes[node >>> SLAB_BITS] as Uint8Array;
+    const start = this.hashStart(node);
+    for (let i = 0; i < HASH_BYTES; i++) out[offset + i] = bytes[start + i] as number;
   }
 
   hashEquals(node: number, hash: Uint8Array, offset: number): boolean {
-    const bytes = this.hashBytes[node >>> SLAB_BITS] as Uint8Array;
-    const start = (node & SLAB_MASK) * HASH_BYTES;
+    const bytes = this.slabBytes[node >>> SLAB_BITS] as Uint8Array;
+    const start = this.hashStart(node);
     for (let i = 0; i < HASH_BYTES; i++) if (bytes[start + i] !== hash[offset + i]) return false;
     return true;
   }
 
   /** One more reference; returns the node. */
   retain(node: number): number {
-    if (node !== NO_NODE) {
-      const counts = this.references[node >>> SLAB_BITS] as Int32Array;
-      counts[node & SLAB_MASK] = (counts[node & SLAB_MASK] as number) + 1;
-    }
+    if (node === NO_NODE) return node;
+    const words = this.slabs[node >>> SLAB_BITS] as Int32Array;
+    const at = (node & SLAB_MASK) * NODE_WORDS;
+    const tag = words[at] as number;
+    assert(tag >>> REFERENCE_SHIFT < REFERENCES_MAX, 'a node has fewer than 2^22 references');
+    words[at] = tag + REFERENCE;
     return node;
   }
 
   /** One reference less. What nobody names any more is freed by later calls of `collect`. */
   release(node: number): void {
     if (node === NO_NODE) return;
-    const counts = this.references[node >>> SLAB_BITS] as Int32Array;
-    const left = (counts[node & SLAB_MASK] as number) - 1;
-    assert(left >= 0, 'a node is released as often as it was retained');
-    counts[node & SLAB_MASK] = left;
-    if (left === 0) this.dying.push(node);
+    const words = this.slabs[node >>> SLAB_BITS] as Int32Array;
+    const at = (node & SLAB_MASK) * NODE_WORDS;
+    const tag = words[at] as number;
+    assert(tag >>> REFERENCE_SHIFT > 0, 'a node is released as often as it was retained');
+    words[at] = tag - REFERENCE;
+    if (tag >>> REFERENCE_SHIFT === 1) this.dying.push(node);
   }
 
   /** Frees up to `limit` nodes without references. */
@@ -188,54 +225,60 @@ export class NodePool {
     }
   }
 
-  private copyHash(node: number, to: number): void {
-    const words = this.hashes[node >>> SLAB_BITS] as Int32Array;
-    const from = (node & SLAB_MASK) * HASH_WORDS;
-    for (let i = 0; i < HASH_WORDS; i++) this.inputWords[to + i] = words[from + i] as number;
+  private word(node: number, word: number): number {
+    return (this.slabs[node >>> SLAB_BITS] as Int32Array)[(node & SLAB_MASK) * NODE_WORDS + word] as number;
   }
 
+  private setWord(node: number, word: number, value: number): void {
+    (this.slabs[node >>> SLAB_BITS] as Int32Array)[(node & SLAB_MASK) * NODE_WORDS + word] = value;
+  }
+
+  private hashStart(node: number): number {
+    return ((node & SLAB_MASK) * NODE_WORDS + HASH) * WORD_BYTES;
+  }
+
+  private copyHash(node: number, to: Int32Array, at: number): void {
+    const words = this.slabs[node >>> SLAB_BITS] as Int32Array;
+    const from = (node & SLAB_MASK) * NODE_WORDS + HASH;
+    for (let i = 0; i < HASH_WORDS; i++) to[at + i] = words[from + i] as number;
+  }
+
+  private takeHash(node: number, slot: number): void {
+    const { hashes } = this.hasher;
+    const words = this.slabs[node >>> SLAB_BITS] as Int32Array;
+    const at = (node & SLAB_MASK) * NODE_WORDS;
+    for (let i = 0; i < HASH_WORDS; i++) words[at + HASH + i] = hashes[slot * HASH_WORDS + i] as number;
+    words[at] = (words[at] as number) & ~FRESH;
+  }
+
+  /** An unused node; its words are those of its last use. */
   private allocate(): number {
     let node = this.freeHead;
     if (node !== NO_NODE) {
       this.freeHead = this.left(node);
     } else {
-      node = this.nextUnused++;
+      node = this.nextUnused;
+      if (node >= this.nodesMax) throw poolFull(this.nodesMax);
       const slab = node >>> SLAB_BITS;
-      if (slab === this.tags.length) this.addSlab();
-      else if ((node & SLAB_MASK) === this.tags[slab]?.length) this.growSlab(slab);
+      if (slab === this.slabs.length) this.setSlab(slab, slab === 0 ? FIRST_NODES : SLAB_NODES);
+      else if ((node & SLAB_MASK) * NODE_WORDS === this.slabs[slab]?.length) {
+        this.setSlab(slab, Math.min((node & SLAB_MASK) * GROWTH, SLAB_NODES));
+      }
+      this.nextUnused++;
     }
     this.used++;
-    (this.references[node >>> SLAB_BITS] as Int32Array)[node & SLAB_MASK] = 1;
     return node;
   }
 
-  private addSlab(): void {
-    const slab = this.tags.length;
-    assert(slab < SLABS_MAX, 'the tree has fewer than 2^31 nodes');
-    const nodes = slab === 0 ? FIRST_NODES : SLAB_NODES;
-    this.setHashes(slab, new Uint8Array(nodes * HASH_BYTES));
-    this.lefts.push(new Int32Array(nodes));
-    this.rights.push(new Int32Array(nodes));
-    this.references.push(new Int32Array(nodes));
-    this.tags.push(new Uint16Array(nodes));
-  }
-
-  private growSlab(slab: number): void {
-    const nodes = Math.min((this.tags[slab] as Uint16Array).length * GROWTH, SLAB_NODES);
-    this.setHashes(slab, copyInto(new Uint8Array(nodes * HASH_BYTES), this.hashBytes[slab]));
-    this.lefts[slab] = copyInto(new Int32Array(nodes), this.lefts[slab]);
-    this.rights[slab] = copyInto(new Int32Array(nodes), this.rights[slab]);
-    this.references[slab] = copyInto(new Int32Array(nodes), this.references[slab]);
-    this.tags[slab] = copyInto(new Uint16Array(nodes), this.tags[slab]);
-  }
-
-  private setHashes(slab: number, bytes: Uint8Array): void {
-    this.hashBytes[slab] = bytes;
-    this.hashes[slab] = new Int32Array(bytes.buffer);
+  private setSlab(slab: number, nodes: number): void {
+    const words = new Int32Array(nodes * NODE_WORDS);
+    const before = this.slabs[slab];
+    if (before !== undefined) words.set(before);
+    this.slabs[slab] = words;
+    this.slabBytes[slab] = new Uint8Array(words.buffer);
   }
 }
 
-function copyInto<T extends Uint8Array | Int32Array | Uint16Array>(to: T, from: T | undefined): T {
-  if (from !== undefined) to.set(from);
-  return to;
+function poolFull(nodesMax: number): MachineError<StateErrorCode> {
+  return new MachineError('state_full', `the state tree has ${nodesMax} nodes: this program cannot number more`);
 }

@@ -1,36 +1,11 @@
-import {
-  CommitmentProof,
-  type ExistenceProof,
-  HashOp,
-  type InnerOp,
-  type LeafOp,
-  LengthOp,
-} from 'cosmjs-types/cosmos/ics23/v1/proofs';
+import { CommitmentProof, type ExistenceProof, HashOp, type InnerOp } from 'cosmjs-types/cosmos/ics23/v1/proofs';
+import { SIMPLE_LEAF, SMT_LEAF } from '#light/proof-spec.ts';
 import { concatBytes, EMPTY_BYTES } from '#util/bytes.ts';
 import { type StoreRoot, storeSiblings } from './simple-map.ts';
 import type { ProofOp } from './store.ts';
 import type { Trie } from './trie.ts';
 
-const LEAF_PREFIX = Uint8Array.of(0);
 const INNER_PREFIX = Uint8Array.of(1);
-
-/** ICS-23's SmtSpec. */
-export const SMT_LEAF: LeafOp = {
-  hash: HashOp.SHA256,
-  prehashKey: HashOp.SHA256,
-  prehashValue: HashOp.SHA256,
-  length: LengthOp.NO_PREFIX,
-  prefix: LEAF_PREFIX,
-};
-
-/** ICS-23's TendermintSpec: the simple map. */
-export const SIMPLE_LEAF: LeafOp = {
-  hash: HashOp.SHA256,
-  prehashKey: HashOp.NO_HASH,
-  prehashValue: HashOp.SHA256,
-  length: LengthOp.VAR_PROTO,
-  prefix: LEAF_PREFIX,
-};
 
 /** A raw key with its value. */
 export interface Entry {

@@ -1,22 +1,24 @@
 import type { WriteBatch } from '#ports/key-value.ts';
+import { encodeHead, encodeLeaf, HEAD_KEY, leafKey, leafPrefix } from './rows.ts';
+import type { StagedVersion, StoreName } from './store.ts';
 import {
   changedKeysKey,
+  deletionKey,
+  deletionPrefix,
   encodeChangedKeys,
-  encodeHead,
+  encodeDeletion,
   encodeUndo,
-  HEAD_KEY,
-  leafKey,
-  leafPrefix,
   undoKey,
   undoPrefix,
-} from './rows.ts';
-import type { StagedVersion, StoreName } from './store.ts';
+} from './undo-rows.ts';
 import type { Version } from './version.ts';
 
 /** One key's values before and after; undefined is absence. Never the same. */
 export interface Change {
   readonly key: Uint8Array;
   readonly before: Uint8Array | undefined;
+  /** The height that had written what is replaced; 0 when none is known. */
+  readonly writtenAt: number;
   readonly after: Uint8Array | undefined;
 }
 
@@ -43,23 +45,43 @@ export class Staged implements StagedVersion {
     return this.version.appHash;
   }
 
-  /** Leaves, undo rows, the list of changed keys and the head record. */
-  writeTo(batch: WriteBatch): void {
+  /**
+   * Leaves, undo rows, the list of changed keys and the head record. `undoBytes` are those of all heights before;
+   * returns what they are with this one.
+   */
+  writeTo(batch: WriteBatch, undoBytes: number): number {
     const { height, appHash } = this.version;
-    const changedKeys = new Map<StoreName, Uint8Array[]>();
+    let bytes = undoBytes;
+    const stores = new Map<StoreName, Uint8Array[]>();
     for (const [store, changes] of this.changes) {
-      const leaves = leafPrefix(store);
-      const undo = undoPrefix(store);
       const keys: Uint8Array[] = [];
-      for (const { key, before, after } of changes.values()) {
-        if (after === undefined) batch.delete(leafKey(leaves, key));
-        else batch.put(leafKey(leaves, key), after);
-        batch.put(undoKey(undo, key, height), encodeUndo(before));
-        keys.push(key);
+      const undo = undoPrefix(store);
+      for (const change of changes.values()) {
+        this.writeLeaf(batch, store, change);
+        const rowKey = undoKey(undo, change.key, height);
+        const row = encodeUndo(rowKey, { value: change.before, writtenAt: change.writtenAt });
+        batch.put(rowKey, row);
+        bytes += rowKey.length + row.length;
+        keys.push(change.key);
       }
-      changedKeys.set(store, keys);
+      stores.set(store, keys);
     }
-    batch.put(changedKeysKey(height), encodeChangedKeys(changedKeys));
+    const listKey = changedKeysKey(height);
+    const list = encodeChangedKeys(listKey, { appHashBefore: this.base.appHash, undoBytes: bytes, stores });
+    batch.put(listKey, list);
     batch.put(HEAD_KEY, encodeHead({ height, appHash, stores: this.version.storeRoots() }));
+    return bytes;
+  }
+
+  private writeLeaf(batch: WriteBatch, store: StoreName, { key, before, writtenAt, after }: Change): void {
+    const { height } = this.version;
+    const deletion = deletionKey(deletionPrefix(store), key);
+    if (after === undefined) {
+      batch.delete(leafKey(leafPrefix(store), key));
+      batch.put(deletion, encodeDeletion(deletion, height));
+      return;
+    }
+    batch.put(leafKey(leafPrefix(store), key), encodeLeaf(after, height));
+    if (before === undefined && writtenAt > 0) batch.delete(deletion);
   }
 }

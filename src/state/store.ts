@@ -1,3 +1,5 @@
+export type { ProofOp } from '#light/proof-spec.ts';
+
 /** Name of a module's store, as in the app hash's simple map (`acc`, `bank`, ...). */
 export type StoreName = string;
 
@@ -27,13 +29,6 @@ export interface StateView {
   get(store: StoreName, key: Uint8Array): Promise<Uint8Array | undefined>;
   iterate(store: StoreName, range: StoreRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
   release(): Promise<void>;
-}
-
-/** One step of an ICS-23 proof chain, as `abci_query` returns it. */
-export interface ProofOp {
-  readonly type: 'ics23:smt' | 'ics23:simple';
-  readonly key: Uint8Array;
-  readonly data: Uint8Array;
 }
 
 /** A next version of the tree, computed but not yet the head. */

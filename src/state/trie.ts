@@ -1,14 +1,16 @@
 import { assert } from '#util/assert.ts';
 import { orderByHash } from './hash-order.ts';
+import { HashPass } from './hash-pass.ts';
 import { bitAt, KeyArena } from './key-arena.ts';
 import type { LeafChanges } from './leaf-changes.ts';
 import { LEAF_BIT, NO_NODE, NodePool } from './node-pool.ts';
+import { TreeBuilder } from './tree-builder.ts';
 
 const HASH_BYTES = 32;
 /** Changes that are linked in one go: about 1 ms. */
 const LINK_GROUP = 256;
-/** Inner nodes that are hashed in one go: about 1 ms. */
-const HASH_GROUP = 2000;
+/** Walks down a tree that go side by side. */
+const WALKS = 16;
 /** Nodes that are freed for each change, so that freeing keeps up with making. */
 const FREED_PER_CHANGE = 64;
 
@@ -43,6 +45,33 @@ export class Trie {
     const leaf = this.closest(root, hashes, offset);
     if (leaf === NO_NODE) return NO_NODE;
     return this.keys.divergence(this.nodes.key(leaf), hashes, offset) === LEAF_BIT ? leaf : NO_NODE;
+  }
+
+  /**
+   * `find` of the key hashes that `order` names (that of index i is at 32 i of `hashes`), to `found[i]`. Some walks go
+   * side by side, a step each: while one waits for memory, the others do not.
+   */
+  findMany(root: number, hashes: Uint8Array, order: Int32Array, found: Int32Array): void {
+    const { nodes, keys } = this;
+    if (root === NO_NODE) return;
+    for (let from = 0; from < order.length; from += WALKS) {
+      const walks = order.subarray(from, from + WALKS);
+      for (const index of walks) found[index] = root;
+      for (let isMoving = true; isMoving; ) {
+        isMoving = false;
+        for (const index of walks) {
+          const node = found[index] as number;
+          const bit = nodes.bit(node);
+          if (bit === LEAF_BIT) continue;
+          found[index] = bitAt(hashes, index * HASH_BYTES, bit) === 0 ? nodes.left(node) : nodes.right(node);
+          isMoving = true;
+        }
+      }
+      for (const index of walks) {
+        const key = nodes.key(found[index] as number);
+        if (keys.divergence(key, hashes, index * HASH_BYTES) !== LEAF_BIT) found[index] = NO_NODE;
+      }
+    }
   }
 
   /** Nodes from the root to the closest leaf, both included. */
@@ -90,44 +119,40 @@ export class Trie {
       this.nodes.collect(LINK_GROUP * FREED_PER_CHANGE);
       await pause();
     }
-    const stack = this.hashStack(working);
-    while (this.hashSome(stack)) await pause();
+    await this.hashFresh(working, pause);
     return working;
+  }
+
+  /** Hashes what was made for this tree. Calls `pause` about every millisecond. */
+  async hashFresh(root: number, pause: () => Promise<void> | undefined): Promise<void> {
+    const pass = new HashPass(this.nodes, root);
+    while (pass.step()) await pause();
   }
 
   /** Root over new leaves in any order; takes over the references to them. Not sliced: for start-up. */
   build(leaves: readonly number[] | Int32Array): number {
+    const builder = new TreeBuilder(this);
+    for (const index of this.hashOrder(leaves)) {
+      assert(builder.add(leaves[index] as number), 'keys are distinct');
+    }
+    const root = builder.finish();
+    const pass = new HashPass(this.nodes, root);
+    while (pass.step());
+    return root;
+  }
+
+  /** Indexes of leaves in the order of their key hashes. */
+  private hashOrder(leaves: readonly number[] | Int32Array): Int32Array {
     const { nodes, keys } = this;
     const keyOf = (index: number) => nodes.key(leaves[index] as number);
-    const order = orderByHash(
+    return orderByHash(
       leaves.length,
       (i) => keys.hashHead(keyOf(i)),
       (a, b) => {
         const split = keys.divergenceOf(keyOf(a), keyOf(b));
-        assert(split !== LEAF_BIT, 'keys are distinct');
-        return keys.hashBit(keyOf(a), split) - keys.hashBit(keyOf(b), split);
+        return split === LEAF_BIT ? 0 : keys.hashBit(keyOf(a), split) - keys.hashBit(keyOf(b), split);
       },
     );
-    const sorted = order.map((index) => leaves[index] as number);
-    return sorted.length === 0 ? NO_NODE : this.buildRange(sorted, 0, sorted.length);
-  }
-
-  private buildRange(leaves: Int32Array, from: number, to: number): number {
-    const { nodes, keys } = this;
-    const first = leaves[from] as number;
-    if (to - from === 1) return first;
-    const bit = keys.divergenceOf(nodes.key(first), nodes.key(leaves[to - 1] as number));
-    let low = from;
-    let high = to;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (keys.hashBit(nodes.key(leaves[middle] as number), bit) === 0) low = middle + 1;
-      else high = middle;
-    }
-    const left = this.buildRange(leaves, from, low);
-    const node = nodes.newInner(bit, left, this.buildRange(leaves, low, to));
-    nodes.hashInner(node);
-    return node;
   }
 
   /** The nearest leaf on `side` of everything below `path[depth]`. */
@@ -146,31 +171,6 @@ export class Trie {
     let at = node;
     while (!nodes.isLeaf(at)) at = side === 'left' ? nodes.left(at) : nodes.right(at);
     return at;
-  }
-
-  /** Fresh nodes are reached through fresh parents only. */
-  private hashStack(root: number): number[] {
-    return root !== NO_NODE && this.nodes.isFresh(root) ? [root] : [];
-  }
-
-  /** Hashes a group of fresh nodes, children first; true while there are more. `~node` marks a second visit. */
-  private hashSome(stack: number[]): boolean {
-    const { nodes } = this;
-    for (let hashed = 0; hashed < HASH_GROUP; ) {
-      const top = stack.pop();
-      if (top === undefined) return false;
-      if (top < 0) {
-        nodes.hashInner(~top);
-        hashed++;
-        continue;
-      }
-      stack.push(~top);
-      const left = nodes.left(top);
-      const right = nodes.right(top);
-      if (nodes.isFresh(left)) stack.push(left);
-      if (nodes.isFresh(right)) stack.push(right);
-    }
-    return stack.length > 0;
   }
 }
 

@@ -1,17 +1,17 @@
 import type { StoreName } from './store.ts';
 
-/** What an entry costs beside its bytes: two map slots, the string's and the array's headers. */
-const ENTRY_OVERHEAD_BYTES = 160;
+/** What an entry costs beside its bytes: two map slots, the headers of the string, the array and the entry. */
+const ENTRY_OVERHEAD_BYTES = 200;
 
-type Generation = Map<StoreName, Map<string, Uint8Array>>;
+type Generation<Entry> = Map<StoreName, Map<string, Entry>>;
 
 /**
  * Checked values of the head, bounded in bytes. Two generations: when the young one is half of the limit it becomes
  * the old one and the former old one is dropped, so an entry that was not read for a while goes without any lists.
  */
-export class ValueCache {
-  private young: Generation = new Map();
-  private old: Generation = new Map();
+export class ValueCache<Entry extends { readonly value: Uint8Array }> {
+  private young: Generation<Entry> = new Map();
+  private old: Generation<Entry> = new Map();
   private youngBytes = 0;
   private readonly generationBytes: number;
 
@@ -19,15 +19,15 @@ export class ValueCache {
     this.generationBytes = bytesMax / 2;
   }
 
-  get(store: StoreName, key: string): Uint8Array | undefined {
-    const value = this.young.get(store)?.get(key);
-    if (value !== undefined) return value;
+  get(store: StoreName, key: string): Entry | undefined {
+    const entry = this.young.get(store)?.get(key);
+    if (entry !== undefined) return entry;
     const older = this.old.get(store)?.get(key);
     if (older !== undefined) this.set(store, key, older);
     return older;
   }
 
-  set(store: StoreName, key: string, value: Uint8Array): void {
+  set(store: StoreName, key: string, entry: Entry): void {
     let entries = this.young.get(store);
     if (entries === undefined) {
       entries = new Map();
@@ -35,16 +35,16 @@ export class ValueCache {
     }
     const before = entries.get(key);
     if (before === undefined) this.youngBytes += key.length + ENTRY_OVERHEAD_BYTES;
-    this.youngBytes += value.length - (before?.length ?? 0);
-    entries.set(key, value);
+    this.youngBytes += entry.value.length - (before?.value.length ?? 0);
+    entries.set(key, entry);
     if (this.youngBytes > this.generationBytes) this.turn();
   }
 
   delete(store: StoreName, key: string): void {
-    const value = this.young.get(store)?.get(key);
-    if (value !== undefined) {
+    const entry = this.young.get(store)?.get(key);
+    if (entry !== undefined) {
       this.young.get(store)?.delete(key);
-      this.youngBytes -= key.length + value.length + ENTRY_OVERHEAD_BYTES;
+      this.youngBytes -= key.length + entry.value.length + ENTRY_OVERHEAD_BYTES;
     }
     this.old.get(store)?.delete(key);
   }

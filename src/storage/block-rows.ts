@@ -13,12 +13,16 @@ export const ROW = {
   commit: 0x63,
   events: 0x65,
   head: 0x68,
+  headerBase: 0x6c,
   meta: 0x6d,
   params: 0x70,
   results: 0x72,
   updates: 0x75,
   base: 0x73,
   validators: 0x76,
+  /** Below these heights the pruner has deleted everything: blocks, header rows. */
+  sweptBlocks: 0x77,
+  sweptHeaders: 0x78,
 } as const;
 
 /** Results in one row: one of them is read with a few kilobytes, all of them with few rows. */
@@ -30,8 +34,9 @@ const HEIGHT_BYTES = 8;
 export interface BlockMeta {
   readonly blockId: BlockId;
   readonly header: Header;
+  /** 0 where only the header was ever here. */
   readonly txCount: number;
-  /** Bytes of the encoded block. */
+  /** Bytes of the encoded block; 0 where only the header was ever here. */
   readonly size: number;
   /** State after this height. */
   readonly appHash: Uint8Array;

@@ -2,46 +2,40 @@ import type { KeyValue, WriteBatch } from '#ports/key-value.ts';
 import { type Block, decodeBlock } from '#types/block.ts';
 import type { BlockId } from '#types/block-id.ts';
 import { type Commit, decodeCommit, encodeCommit } from '#types/commit.ts';
-import { type ConsensusParams, decodeConsensusParams, encodeConsensusParams } from '#types/params.ts';
+import type { Header } from '#types/header.ts';
+import type { ConsensusParams } from '#types/params.ts';
 import type { TxResult } from '#types/results.ts';
-import { ValidatorSet } from '#types/validator-set.ts';
+import type { ValidatorSet } from '#types/validator-set.ts';
 import { assert } from '#util/assert.ts';
 import { equalBytes } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
 import { LruMap } from '#util/lru-map.ts';
 import { NEVER_PAUSE, type Pause } from '#util/pause.ts';
+import { BlockPruner } from './block-pruner.ts';
+import { BlockRanges } from './block-ranges.ts';
+import { readResults, resultRow } from './block-results.ts';
 import {
   type BlockMeta,
   decodeHeight,
   decodeMeta,
   decodeOneResult,
-  decodeResultRow,
-  decodeUpdates,
   encodeHeight,
   encodeMeta,
   encodeResultRow,
   encodeUpdates,
   type HeightResults,
   hashKey,
-  heightOfRow,
   RESULTS_PER_ROW,
   ROW,
   rowKey,
-  singleKey,
 } from './block-rows.ts';
 import { checkedValue, damaged, withChecksum } from './checksummed.ts';
 import type { StorageErrorCode } from './errors.ts';
-import { decodeEvents, encodeEvents } from './result-codec.ts';
+import { encodeEvents } from './result-codec.ts';
+import { ValidatorRows } from './validator-rows.ts';
 
-/**
- * Validators are stored when they change and at least this often. In between they are found by turning the proposer
- * wheel from there, so a lookup never walks further.
- */
-const VALIDATORS_EVERY = 256;
 /** Decoded blocks in memory: clients ask for the newest ones again and again. */
 const CACHED_BLOCKS = 8;
-/** Decoded validator sets in memory: the evidence of one block is about few of them. */
-const CACHED_SETS = 8;
 
 export type { BlockMeta, HeightResults } from './block-rows.ts';
 
@@ -58,6 +52,27 @@ export interface StoredBlock {
   readonly appHash: Uint8Array;
 }
 
+/** What is kept of a height whose block is pruned or was never here. */
+export interface StoredHeader {
+  readonly height: number;
+  readonly blockId: BlockId;
+  readonly header: Header;
+  /** As the next block carries it, where there is one (`lastCommitHash` of its header): evidence is judged by it. */
+  readonly commit: Commit;
+  /** State after this height. */
+  readonly appHash: Uint8Array;
+  /** Validators of this height, with any priorities. */
+  readonly signers: ValidatorSet;
+}
+
+/** Where a store begins that gets its state from a snapshot. */
+export interface StoredSeed extends StoredHeader {
+  /** Validators of `height + 1`, with the priorities of its round 0. */
+  readonly validators: ValidatorSet;
+  /** In force for `height + 1`. */
+  readonly params: ConsensusParams;
+}
+
 /** One decided height, as it goes into its batch. */
 export interface StoredHeight extends StoredBlock {
   /** Validators of `height + 1`, with the priorities of its round 0. */
@@ -67,58 +82,69 @@ export interface StoredHeight extends StoredBlock {
 }
 
 /**
- * Decided blocks and what came of them, by height, from `base` to `head` without a gap. Everything is checksummed;
- * damage throws BizraError 'damaged'. `undefined` means that the height is outside of what is kept.
+ * Decided blocks and what came of them, by height, from `base` to `head` without a gap; below, from `headerBase` on,
+ * header rows: meta, commit, validators, parameters. Everything is checksummed; damage throws BizraError 'damaged'.
+ * `undefined` means that the height is outside of what is kept.
  */
 export class BlockStore {
   private readonly kv: KeyValue;
-  /** Last height that was seen in the database. */
-  private visibleHead: number;
-  /** Last height that was put into a batch, which may still be on its way. */
-  private putHead: number;
-  private baseHeight: number;
-  /** What the newest stored rows of validators and parameters hold. */
-  private lastValidators: { readonly height: number; readonly hash: Uint8Array } | undefined;
-  private lastParams: Uint8Array | undefined;
+  private readonly ranges: BlockRanges;
+  private readonly validatorRows: ValidatorRows;
   private readonly blocks = new LruMap<number, Block>(CACHED_BLOCKS);
-  /** By the height of their row. */
-  private readonly signerSets = new LruMap<number, ValidatorSet>(CACHED_SETS);
 
-  private constructor(kv: KeyValue) {
+  private constructor(kv: KeyValue, ranges: BlockRanges, validatorRows: ValidatorRows) {
     this.kv = kv;
-    this.visibleHead = this.readHeight(ROW.head);
-    this.putHead = this.visibleHead;
-    this.baseHeight = this.readHeight(ROW.base);
+    this.ranges = ranges;
+    this.validatorRows = validatorRows;
   }
 
   /** Reads where the store stands. */
   static async open(kv: KeyValue): Promise<BlockStore> {
-    const store = new BlockStore(kv);
-    const validators = await store.newestRow(ROW.validators, Number.MAX_SAFE_INTEGER);
-    if (validators !== undefined) {
-      store.lastValidators = { height: validators.height, hash: ValidatorSet.decode(validators.value).hash() };
-    }
-    store.lastParams = (await store.newestRow(ROW.params, Number.MAX_SAFE_INTEGER))?.value;
-    return store;
+    const ranges = new BlockRanges(kv);
+    // Before the first height there are the rows of genesis, of whatever height it begins with.
+    const newest = ranges.head === 0 ? Number.MAX_SAFE_INTEGER : ranges.head + 1;
+    return new BlockStore(kv, ranges, await ValidatorRows.open(kv, newest));
   }
 
   /** Last stored height; 0 before the first. */
   get head(): number {
-    if (this.visibleHead < this.putHead && this.kv.get(rowKey(ROW.meta, this.putHead)) !== undefined) {
-      this.visibleHead = this.putHead;
-    }
-    return this.visibleHead;
+    return this.ranges.head;
   }
 
-  /** First kept height; 0 before the first. */
+  /** First height with its block, results and index rows; 0 before the first height, `head + 1` behind a seed. */
   get base(): number {
-    return this.head === 0 ? 0 : this.baseHeight;
+    return this.ranges.base;
+  }
+
+  /** First height with header rows, at most `base`; 0 before the first height. */
+  get headerBase(): number {
+    return this.ranges.headerBase;
   }
 
   /** Validators and parameters of the first height: part of the batch that initialises the database. */
   putGenesis(batch: WriteBatch, initialHeight: number, validators: ValidatorSet, params: ConsensusParams): void {
-    this.putValidators(batch, initialHeight, validators);
-    this.putParams(batch, initialHeight, params);
+    this.validatorRows.put(batch, initialHeight, validators, params);
+  }
+
+  /** The first rows of a store that begins behind a snapshot at `height`; the next height put is `height + 1`. */
+  seed(batch: WriteBatch, seed: StoredSeed): void {
+    const { height } = seed;
+    this.ranges.putSeed(batch, height);
+    putHeaderRows(batch, seed);
+    this.validatorRows.putBelow(batch, height, seed.signers, false);
+    this.validatorRows.put(batch, height + 1, seed.validators, seed.params);
+  }
+
+  /**
+   * Header rows of the height below `headerBase`: one height a batch. Like `putHeight`, the store counts on the batch.
+   */
+  putHeader(batch: WriteBatch, stored: StoredHeader): void {
+    const { height, header } = stored;
+    const above = this.meta(height + 1);
+    this.ranges.putLowerHeader(batch, height);
+    putHeaderRows(batch, stored);
+    const same = above !== undefined && equalBytes(above.header.validatorsHash, header.validatorsHash);
+    this.validatorRows.putBelow(batch, height, stored.signers, same);
   }
 
   /** Adds what a height's execution left to its batch: before or after `putHeight`, pausing between rows. */
@@ -140,40 +166,32 @@ export class BlockStore {
   /** Adds a height to its batch, its results apart. The store counts on the batch: when it cannot be written, the process must stop. */
   putHeight(batch: WriteBatch, stored: StoredHeight): void {
     const { height, block } = stored;
-    assert(this.putHead === 0 || height === this.putHead + 1, 'heights are stored in order');
+    this.ranges.putNextHead(batch, height);
     putBlock(batch, stored);
-    this.putValidators(batch, height + 1, stored.validators);
-    this.putParams(batch, height + 1, stored.params);
-    batch.put(singleKey(ROW.head), encodeHeight(height));
-    if (this.baseHeight === 0) {
-      batch.put(singleKey(ROW.base), encodeHeight(height));
-      this.baseHeight = height;
-    }
-    // The height before was written: its batch comes first.
-    this.visibleHead = this.putHead;
-    this.putHead = height;
+    this.validatorRows.put(batch, height + 1, stored.validators, stored.params);
     this.blocks.set(height, block);
   }
 
   /** The same block once more, where its rows were damaged. Its results are not touched. */
   putAgain(batch: WriteBatch, stored: StoredBlock): void {
-    assert(stored.height <= this.head, 'the height was stored before');
+    assert(stored.height >= this.base && stored.height <= this.head, 'the block is kept');
     putBlock(batch, stored);
   }
 
   meta(height: number): BlockMeta | undefined {
-    const row = this.row(ROW.meta, height, 'block meta');
+    const row = this.row(ROW.meta, height, this.headerBase, 'block meta');
     return row === undefined ? undefined : decodeMeta(row);
   }
 
   /** `encodeBlock` of the block. */
   blockBytes(height: number): Uint8Array | undefined {
-    return this.row(ROW.block, height, 'block');
+    return this.row(ROW.block, height, this.base, 'block');
   }
 
   block(height: number): Block | undefined {
+    if (height < this.base || height > this.head) return undefined;
     const cached = this.blocks.get(height);
-    if (cached !== undefined && height <= this.head) return cached;
+    if (cached !== undefined) return cached;
     const bytes = this.blockBytes(height);
     if (bytes === undefined) return undefined;
     const block = decodeBlock(bytes, bytes.length);
@@ -181,7 +199,7 @@ export class BlockStore {
     return block;
   }
 
-  /** Height of the block with this header hash. */
+  /** Height of the block with this header hash, which may be pruned already. */
   heightOf(blockHash: Uint8Array): number | undefined {
     const key = hashKey(blockHash);
     const record = this.kv.get(key);
@@ -190,112 +208,91 @@ export class BlockStore {
 
   /** The commit that decided `height` here; the one in the next block may hold more signatures. */
   commit(height: number): Commit | undefined {
-    const row = this.row(ROW.commit, height, 'commit');
+    const row = this.row(ROW.commit, height, this.headerBase, 'commit');
     return row === undefined ? undefined : decodeCommit(row);
+  }
+
+  /**
+   * The commit of a height that all nodes agree on: the one in the next block, whether or not that is pruned. Undefined
+   * for heights without header rows and for the head.
+   */
+  canonicalCommit(height: number): Commit | undefined {
+    if (height < this.headerBase || height >= this.head) return undefined;
+    const next = height + 1;
+    if (next >= this.base) return this.block(next)?.lastCommit;
+    // The pruner puts it into the header row when it deletes the next block.
+    return next >= this.ranges.sweptBlocks ? this.prunedBlock(next).lastCommit : this.commit(height);
+  }
+
+  /** Nobody reads below these heights any more: at once here, for good when it resolves. */
+  raise(base: number, headerBase: number): Promise<void> {
+    return this.ranges.raise(base, headerBase);
+  }
+
+  /** What is below the bases and still there, with what deletes it. */
+  pruner(): BlockPruner {
+    return new BlockPruner(this.kv, this.ranges, this.validatorRows, (height) => this.prunedBlock(height));
+  }
+
+  /** A block below the base that the pruner has not deleted yet. */
+  private prunedBlock(height: number): Block {
+    const key = rowKey(ROW.block, height);
+    const record = this.kv.get(key);
+    if (record === undefined) throw damaged(key, 'block');
+    const bytes = checkedValue(record, key, 'block');
+    return decodeBlock(bytes, bytes.length);
   }
 
   /** All results of a height. */
   results(height: number): HeightResults | undefined {
     const block = this.block(height);
     if (block === undefined) return undefined;
-    const txResults: TxResult[] = [];
-    while (txResults.length < block.txs.length) {
-      txResults.push(...decodeResultRow(this.resultRow(height, txResults.length), txResults.length, block.txs));
-    }
-    const eventsKey = rowKey(ROW.events, height);
-    const events = this.kv.get(eventsKey);
-    const blockEvents = events === undefined ? [] : decodeEvents(checkedValue(events, eventsKey, 'block events'));
-    const updatesKey = rowKey(ROW.updates, height);
-    const updates = this.kv.get(updatesKey);
-    const validatorUpdates =
-      updates === undefined ? [] : decodeUpdates(checkedValue(updates, updatesKey, 'validator updates'));
-    return { txResults, blockEvents, validatorUpdates };
+    return readResults(this.kv, height, block.txs);
   }
 
   /** A transaction with its result. */
   tx(height: number, index: number): { readonly tx: Uint8Array; readonly result: TxResult } | undefined {
     const tx = this.block(height)?.txs[index];
     if (tx === undefined) return undefined;
-    return { tx, result: decodeOneResult(this.resultRow(height, index), index % RESULTS_PER_ROW, tx) };
+    return { tx, result: decodeOneResult(resultRow(this.kv, height, index), index % RESULTS_PER_ROW, tx) };
   }
 
   /**
-   * Validators that sign `height`, from the first height to the one after the head, with the priorities of round 0.
-   * Throws BizraError 'not_stored' for any other height.
+   * Validators that sign `height`, from `headerBase` to the height after the head, with the priorities of round 0 (those
+   * of a height that came without its block are whatever came with it). Throws BizraError 'not_stored' for any other
+   * height.
    */
   async validators(height: number): Promise<ValidatorSet> {
-    const row = this.covers(height) ? await this.newestRow(ROW.validators, height) : undefined;
-    if (row === undefined) throw notStored('validators', height);
-    let validators = ValidatorSet.decode(row.value);
-    // One step a height, as the chain did it: several at once round differently.
-    for (let at = row.height; at < height; at++) validators = validators.incremented(1);
-    return validators;
+    const found = this.covers(height) ? await this.validatorRows.validators(height) : undefined;
+    if (found === undefined) throw notStored('validators', height);
+    return found;
   }
 
   /** As `validators`, with priorities of some earlier height: found without turning the wheel. */
   async signers(height: number): Promise<ValidatorSet> {
-    const row = this.covers(height) ? await this.newestRow(ROW.validators, height) : undefined;
-    if (row === undefined) throw notStored('validators', height);
-    const known = this.signerSets.get(row.height) ?? ValidatorSet.decode(row.value);
-    this.signerSets.set(row.height, known);
-    return known;
+    const found = this.covers(height) ? await this.validatorRows.signers(height) : undefined;
+    if (found === undefined) throw notStored('validators', height);
+    return found;
   }
 
-  /** Parameters in force for `height`; as `validators`. */
+  /** Parameters in force for `height`; as `validators`. Unknown where the height came without its block. */
   async params(height: number): Promise<ConsensusParams> {
-    const row = this.covers(height) ? await this.newestRow(ROW.params, height) : undefined;
-    if (row === undefined) throw notStored('consensus parameters', height);
-    return decodeConsensusParams(row.value);
+    const found = this.covers(height) ? await this.validatorRows.params(height) : undefined;
+    if (found === undefined) throw notStored('consensus parameters', height);
+    return found;
   }
 
   private covers(height: number): boolean {
-    return height >= Math.max(this.base, 1) && (this.head === 0 || height <= this.head + 1);
+    return height >= Math.max(this.headerBase, 1) && (this.head === 0 || height <= this.head + 1);
   }
 
-  private putValidators(batch: WriteBatch, height: number, validators: ValidatorSet): void {
-    const hash = validators.hash();
-    const last = this.lastValidators;
-    if (last !== undefined && equalBytes(last.hash, hash) && height - last.height < VALIDATORS_EVERY) return;
-    batch.put(rowKey(ROW.validators, height), withChecksum(validators.encode()));
-    this.lastValidators = { height, hash };
-  }
-
-  private putParams(batch: WriteBatch, height: number, params: ConsensusParams): void {
-    const bytes = encodeConsensusParams(params);
-    if (this.lastParams !== undefined && equalBytes(this.lastParams, bytes)) return;
-    batch.put(rowKey(ROW.params, height), withChecksum(bytes));
-    this.lastParams = bytes;
-  }
-
-  /** A row that every kept height has: its absence is damage. */
-  private row(kind: number, height: number, what: string): Uint8Array | undefined {
-    if (height < 1 || height < this.baseHeight || height > this.head) return undefined;
+  /** A row that every height from `lowest` on has: its absence is damage. */
+  private row(kind: number, height: number, lowest: number, what: string): Uint8Array | undefined {
+    if (height < 1 || height < lowest || height > this.head) return undefined;
     const key = rowKey(kind, height);
     const record = this.kv.get(key);
     if (record === undefined) throw damaged(key, what);
     return checkedValue(record, key, what);
-  }
-
-  private resultRow(height: number, index: number): Uint8Array {
-    const key = rowKey(ROW.results, height, Math.floor(index / RESULTS_PER_ROW));
-    const record = this.kv.get(key);
-    if (record === undefined) throw damaged(key, 'results');
-    return checkedValue(record, key, 'results');
-  }
-
-  /** The row of a kind that was stored last at or below `height`. */
-  private async newestRow(kind: number, height: number): Promise<{ height: number; value: Uint8Array } | undefined> {
-    const range = { gte: rowKey(kind, 0), lte: rowKey(kind, height), reverse: true, limit: 1 };
-    for await (const [key, record] of this.kv.iterate(range)) {
-      return { height: heightOfRow(key), value: checkedValue(record, key, 'validators or parameters').slice() };
-    }
-    return undefined;
-  }
-
-  private readHeight(kind: number): number {
-    const key = singleKey(kind);
-    const record = this.kv.get(key);
-    return record === undefined ? 0 : decodeHeight(checkedValue(record, key, 'height of the block store'));
   }
 }
 
@@ -306,6 +303,11 @@ function putBlock(batch: WriteBatch, { height, blockId, block, blockBytes, commi
   batch.put(rowKey(ROW.block, height), withChecksum(blockBytes));
   batch.put(rowKey(ROW.commit, height), withChecksum(encodeCommit(commit)));
   batch.put(hashKey(blockId.hash), encodeHeight(height));
+}
+
+function putHeaderRows(batch: WriteBatch, { height, blockId, header, commit, appHash }: StoredHeader): void {
+  batch.put(rowKey(ROW.meta, height), encodeMeta({ blockId, header, txCount: 0, size: 0, appHash }));
+  batch.put(rowKey(ROW.commit, height), withChecksum(encodeCommit(commit)));
 }
 
 function notStored(what: string, height: number): BizraError<StorageErrorCode> {

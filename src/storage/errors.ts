@@ -10,6 +10,12 @@ export const STORAGE_ERROR_CODES = [
   'damaged',
   /** The height is not kept, or not decided yet. */
   'not_stored',
+  /** A backup that is not what was written. */
+  'damaged_backup',
+  /** No backup, or one that is not for this home or this program. */
+  'bad_backup',
+  /** Nothing is written over a file that is there. */
+  'file_exists',
 ] as const;
 
 export type StorageErrorCode = (typeof STORAGE_ERROR_CODES)[number];

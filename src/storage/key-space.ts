@@ -11,6 +11,8 @@ export const KEY_SPACE = {
   leaves: 0x6c,
   /** `u`: values before a height. */
   undo: 0x75,
+  /** `d`: heights that deleted a key of the state which is absent still. */
+  deletions: 0x64,
   /** `c`: keys that a height changed. */
   changedKeys: 0x63,
   /** `s`: the state's head record. */

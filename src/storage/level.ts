@@ -22,10 +22,15 @@ const ITERATOR_BYTES = 256 * 1024;
 export interface LevelOptions {
   readonly cacheBytes?: number;
   readonly writeBufferBytes?: number;
+  readonly maxOpenFiles?: number;
 }
 
 type Database = Level<Uint8Array, Uint8Array>;
 type Snapshot = ReturnType<Database['snapshot']>;
+
+interface Compacting {
+  compactRange(from: Uint8Array, to: Uint8Array): Promise<void>;
+}
 
 /**
  * Opens (or creates) the database in directory `path`. One process at a time: throws BizraError 'database_locked'
@@ -38,7 +43,7 @@ export async function openLevel(path: string, options: LevelOptions = {}): Promi
     cacheSize: options.cacheBytes ?? CACHE_BYTES,
     writeBufferSize: options.writeBufferBytes ?? WRITE_BUFFER_BYTES,
     maxFileSize: TABLE_BYTES,
-    maxOpenFiles: OPEN_FILES_MAX,
+    maxOpenFiles: options.maxOpenFiles ?? OPEN_FILES_MAX,
   });
   try {
     await database.open();
@@ -146,6 +151,15 @@ class LevelKeyValue implements KeyValue {
     return new LevelBatch(this.database, this.failure);
   }
 
+  async compact(from: Uint8Array, to: Uint8Array): Promise<void> {
+    try {
+      // `level` is classic-level wherever the daemon runs, which alone knows this.
+      await (this.database as Database & Compacting).compactRange(from, to);
+    } catch (error) {
+      throw failed('be compacted', error);
+    }
+  }
+
   async close(): Promise<void> {
     await this.database.close();
   }
@@ -164,6 +178,15 @@ class LevelSnapshot implements KeyValueSnapshot {
     try {
       const value = this.database.getSync(key, { snapshot: this.snapshot });
       return value === undefined ? undefined : plain(value);
+    } catch (error) {
+      throw failed('be read', error);
+    }
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    try {
+      const values = await this.database.getMany(keys as Uint8Array[], { snapshot: this.snapshot });
+      return values.map((value) => (value === undefined ? undefined : plain(value)));
     } catch (error) {
       throw failed('be read', error);
     }

@@ -48,6 +48,7 @@ export class MemoryKeyValue implements KeyValue {
     this.openSnapshots.add(id);
     return {
       get: (key) => this.read(key, sequence),
+      getMany: async (keys) => keys.map((key) => this.read(key, sequence)),
       iterate: (range) => this.walk(range, sequence),
       release: async () => {
         if (this.openSnapshots.delete(id) && this.openSnapshots.size === 0) this.dropOldVersions();
@@ -80,6 +81,11 @@ export class MemoryKeyValue implements KeyValue {
         written = true;
       },
     };
+  }
+
+  /** What is deleted takes no space here. */
+  async compact(): Promise<void> {
+    assert(this.open, 'the database is open');
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
-import { rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Directories } from '#ports/files.ts';
 import { attempt, syncDirectory } from './node-files.ts';
 
@@ -28,4 +28,21 @@ export class NodeDirectories implements Directories {
   async syncName(path: string): Promise<void> {
     await syncDirectory(dirname(path));
   }
+
+  /** fsyncs the files in a directory, and their names. */
+  async syncContents(path: string): Promise<void> {
+    for (const name of await attempt('read', path, () => readdir(path))) await syncFile(join(path, name));
+    await syncDirectory(path);
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  await attempt('sync', path, async () => {
+    const file = await open(path, 'r');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  });
 }

@@ -1,6 +1,13 @@
 import type { AppendFile, Files } from '#ports/files.ts';
 import { assert } from '#util/assert.ts';
-import { RECORD_BYTES_MAX, RECORD_HEADER_BYTES, readRecords, type WalDamage, writeRecord } from './wal-format.ts';
+import {
+  RECORD_BYTES_MAX,
+  RECORD_HEADER_BYTES,
+  readRecords,
+  type WalContents,
+  type WalDamage,
+  writeRecord,
+} from './wal-format.ts';
 
 /** The log is started anew at a height boundary once it is this long, so replay stays short and the disk bounded. */
 const ROTATE_BYTES = 16 * 1024 * 1024;
@@ -179,6 +186,18 @@ export class Wal {
   private throwIfFailed(): void {
     if (this.failure !== undefined) throw this.failure.error;
   }
+}
+
+/** A log as it lies on the disk, which nobody writes; undefined where there is none. */
+export async function readWal(
+  files: Files,
+  directory: string,
+): Promise<(WalContents & { readonly path: string; readonly size: number }) | undefined> {
+  const number = (await segmentNumbers(files, directory)).at(-1);
+  if (number === undefined) return undefined;
+  const path = segmentPath(directory, number);
+  const bytes = (await files.read(path)) ?? new Uint8Array(0);
+  return { path, size: bytes.length, ...readRecords(bytes) };
 }
 
 function joined(parts: readonly Uint8Array[], length: number): Uint8Array {

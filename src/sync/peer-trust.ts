@@ -10,10 +10,12 @@ const SILENCE_PAUSE_MAX_MS = 2_000;
 const PATIENCE_FACTOR = 4;
 const PATIENCE_MIN_MS = 1_000;
 const PATIENCE_MAX_MS = 10_000;
-/** Weight of the newest answer in the running average. */
+/** Weight of the newest answer in the running averages. */
 const NEWEST = 0.25;
 /** Heights in one request; fewer are asked of a peer that was too slow for them. */
 const BATCH_HEIGHTS = 32;
+/** Requests under way to a peer that delivers: while one answer is decoded, the next is on its way. */
+const REQUESTS_MAX = 2;
 
 /** What one peer deserves, by what it did with our requests. */
 export class PeerTrust {
@@ -21,6 +23,9 @@ export class PeerTrust {
   failures = 0;
   distrustedUntilMs = 0;
   batchHeights = BATCH_HEIGHTS;
+  /** Bytes a millisecond of its answers of late; 0 before the first. */
+  rate = 0;
+  private hasDelivered = false;
   private silences = 0;
   private averageMs: number | undefined;
 
@@ -29,8 +34,20 @@ export class PeerTrust {
     return Math.min(expectedMs * 2 ** this.silences, PATIENCE_MAX_MS);
   }
 
+  /** Requests that may be under way at a time. */
+  get requestsMax(): number {
+    return this.hasDelivered && this.failures === 0 ? REQUESTS_MAX : 1;
+  }
+
+  /** Its last claim did not hold: it is asked for what nothing rests on, as long as others deliver. */
+  get isOnProbation(): boolean {
+    return this.failures > 0;
+  }
+
   /** It sent blocks; whether they verify is another question. */
-  answered(tookMs: number): void {
+  answered(tookMs: number, bytes: number): void {
+    const rate = bytes / Math.max(tookMs, 1);
+    this.rate = this.averageMs === undefined ? rate : this.rate + NEWEST * (rate - this.rate);
     this.averageMs = this.averageMs === undefined ? tookMs : this.averageMs + NEWEST * (tookMs - this.averageMs);
     this.silences = 0;
     this.batchHeights = Math.min(2 * this.batchHeights, BATCH_HEIGHTS);
@@ -40,6 +57,7 @@ export class PeerTrust {
   delivered(): void {
     this.failures = 0;
     this.distrustedUntilMs = 0;
+    this.hasDelivered = true;
   }
 
   /** No answer came in time: too much was asked for, or it was lost, or the peer has nothing. Returns the pause. */
@@ -60,4 +78,9 @@ export class PeerTrust {
     this.distrustedUntilMs = nowMs + pauseMs;
     return pauseMs;
   }
+}
+
+/** Who is asked first for what is needed next: who delivers, the fastest before; then who was never asked; then who failed. */
+export function byMerit(a: PeerTrust, b: PeerTrust): number {
+  return a.failures - b.failures || b.rate - a.rate;
 }

@@ -36,7 +36,7 @@ export interface Commit {
 export const MAX_COMMIT_OVERHEAD_BYTES = 94;
 export const MAX_COMMIT_SIG_BYTES = 109;
 
-const MAX_COMMIT_BYTES = MAX_COMMIT_OVERHEAD_BYTES + MAX_VALIDATORS * (MAX_COMMIT_SIG_BYTES + 2);
+export const MAX_COMMIT_BYTES = MAX_COMMIT_OVERHEAD_BYTES + MAX_VALIDATORS * (MAX_COMMIT_SIG_BYTES + 2);
 
 /** The last commit of the first block. */
 export const EMPTY_COMMIT: Commit = Object.freeze({

@@ -1,12 +1,11 @@
 import { merkleRoot } from '#crypto/merkle.ts';
 import { compareBytes, concatBytes, equalBytes, toHex } from '#util/bytes.ts';
 import { type BlockId, equalBlockIds, writePartSetHeader } from './block-id.ts';
-import { type Commit, readCommit, writeCommit } from './commit.ts';
 import { check } from './errors.ts';
-import { type Header, readHeader, writeHeader } from './header.ts';
+import { type ConflictingBlock, readConflictingBlock, writeConflictingBlock } from './light-block.ts';
 import { MAX_VALIDATORS } from './limits.ts';
 import { readTimestamp, type Time, writeTimestamp } from './time.ts';
-import { readValidator, readValidators, type Validator, writeValidator, writeValidators } from './validator.ts';
+import { readValidator, type Validator, writeValidator } from './validator.ts';
 import type { ValidatorSet } from './validator-set.ts';
 import { readVote, type Vote, writeVote } from './vote.ts';
 import { decodeWhole, type Reader, readMessage, required } from './wire.ts';
@@ -25,13 +24,7 @@ export interface DuplicateVoteEvidence {
 
 export interface LightClientAttackEvidence {
   readonly kind: 'light-client-attack';
-  readonly conflictingBlock: {
-    readonly header: Header;
-    readonly commit: Commit;
-    readonly validators: readonly Validator[];
-    /** As the sender had it: it is part of the hashed bytes. */
-    readonly proposer: Validator;
-  };
+  readonly conflictingBlock: ConflictingBlock;
   readonly commonHeight: number;
   readonly byzantineValidators: readonly Validator[];
   readonly totalVotingPower: bigint;
@@ -154,21 +147,13 @@ function writeDuplicateVote(writer: Writer, evidence: DuplicateVoteEvidence): vo
 }
 
 function writeLightClientAttack(writer: Writer, evidence: LightClientAttackEvidence): void {
-  writer.message(1, (inner) => writeLightBlock(inner, evidence.conflictingBlock));
+  writer.message(1, (inner) => writeConflictingBlock(inner, evidence.conflictingBlock));
   writer.number(2, evidence.commonHeight);
   for (const validator of evidence.byzantineValidators) {
     writer.message(3, (inner) => writeValidator(inner, validator));
   }
   writer.integer(4, evidence.totalVotingPower);
   writer.message(5, (inner) => writeTimestamp(inner, evidence.timestamp));
-}
-
-function writeLightBlock(writer: Writer, block: LightClientAttackEvidence['conflictingBlock']): void {
-  writer.message(1, (signed) => {
-    signed.message(1, (inner) => writeHeader(inner, block.header));
-    signed.message(2, (inner) => writeCommit(inner, block.commit));
-  });
-  writer.message(2, (inner) => writeValidators(inner, block.validators, block.proposer));
 }
 
 export function readEvidence(reader: Reader): Evidence {
@@ -212,7 +197,7 @@ function readDuplicateVote(reader: Reader): DuplicateVoteEvidence {
 }
 
 function readLightClientAttack(reader: Reader): LightClientAttackEvidence {
-  let conflictingBlock: LightClientAttackEvidence['conflictingBlock'] | undefined;
+  let conflictingBlock: ConflictingBlock | undefined;
   let commonHeight = 0;
   const byzantineValidators: Validator[] = [];
   let totalVotingPower = 0n;
@@ -220,7 +205,7 @@ function readLightClientAttack(reader: Reader): LightClientAttackEvidence {
   readMessage(
     reader,
     (field) => {
-      if (field === 1) conflictingBlock = reader.message(readLightBlock);
+      if (field === 1) conflictingBlock = reader.message(readConflictingBlock);
       else if (field === 2) commonHeight = reader.positiveInt53();
       else if (field === 3) {
         if (byzantineValidators.length === MAX_VALIDATORS) throw reader.fault('too many validators');
@@ -241,28 +226,4 @@ function readLightClientAttack(reader: Reader): LightClientAttackEvidence {
     totalVotingPower,
     timestamp: required(timestamp, reader, 'timestamp'),
   };
-}
-
-function readLightBlock(reader: Reader): LightClientAttackEvidence['conflictingBlock'] {
-  let signed: { header: Header; commit: Commit } | undefined;
-  let set: { validators: Validator[]; proposer: Validator } | undefined;
-  readMessage(reader, (field) => {
-    if (field === 1) signed = reader.message(readSignedHeader);
-    else if (field === 2) set = reader.message((inner) => readValidators(inner, 0n));
-    else return false;
-    return true;
-  });
-  return { ...required(signed, reader, 'signed header'), ...required(set, reader, 'validator set') };
-}
-
-function readSignedHeader(reader: Reader): { header: Header; commit: Commit } {
-  let header: Header | undefined;
-  let commit: Commit | undefined;
-  readMessage(reader, (field) => {
-    if (field === 1) header = reader.message(readHeader);
-    else if (field === 2) commit = reader.message(readCommit);
-    else return false;
-    return true;
-  });
-  return { header: required(header, reader, 'header'), commit: required(commit, reader, 'commit') };
 }

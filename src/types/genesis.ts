@@ -100,8 +100,13 @@ export function parseGenesis(text: string): Genesis {
 
 /** A genesis file in the SDK's shape, for people to read. `parseGenesis` accepts it. */
 export function formatGenesis(contents: GenesisContents): string {
+  return `${JSON.stringify(genesisDocument(contents), null, 2)}\n`;
+}
+
+/** The same before it is text. */
+export function genesisDocument(contents: GenesisContents): Readonly<Record<string, unknown>> {
   const { chain } = contents;
-  const document = {
+  return {
     app_name: 'bizra-node',
     app_version: '',
     genesis_time: formatTime(contents.genesisTime),
@@ -122,7 +127,6 @@ export function formatGenesis(contents: GenesisContents): string {
       params: consensusParamsToJson(contents.consensusParams),
     },
   };
-  return `${JSON.stringify(document, null, 2)}\n`;
 }
 
 /** The document as CometBFT's RPC answers `genesis`, keys in its order. */

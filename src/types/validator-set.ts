@@ -20,7 +20,7 @@ export interface ValidatorUpdate {
 }
 
 /** A validator with a 33-byte key takes some 90 bytes, and the proposer is there twice. */
-const MAX_VALIDATOR_SET_BYTES = (MAX_VALIDATORS + 1) * 128;
+export const MAX_VALIDATOR_SET_BYTES = (MAX_VALIDATORS + 1) * 128;
 
 /** What stays the same when only priorities move, so that rotation need not compute it again. */
 interface Shared {

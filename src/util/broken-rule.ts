@@ -18,4 +18,6 @@ export type BrokenRule =
   /** The log lacks the blocks that were precommitted. */
   | 'bodyNotKept'
   /** A transaction whose signatures were found in order once is remembered by its hash, whatever state says later. */
-  | 'cacheByHash';
+  | 'cacheByHash'
+  /** One height less is kept than the settings say. */
+  | 'prunedEarly';

@@ -4,6 +4,8 @@ import type { Section } from './report.ts';
 export interface BenchContext {
   /** Shorter loads and fewer repetitions: shows that it works, and roughly where the figures are. */
   readonly quick: boolean;
+  /** Also what takes very long or much memory. */
+  readonly large: boolean;
   /**
    * Transactions on their way when sending as fast as they are taken. Some blocks' worth saturates: every proposer finds
    * a full mempool. More only wait longer.

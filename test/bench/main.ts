@@ -1,6 +1,6 @@
 /**
  * `npm run bench` prints how and where it measures, then tables. Options: `--quick` (shorter), `--only PART`, `--json`,
- * `--markdown` (for `docs/performance.md`),
+ * `--large` (ten million leaves as well: ten minutes and 8 GB), `--markdown` (for `docs/performance.md`),
  * `--window N` (transactions on their way when sending as fast as they are taken).
  * Nothing here passes or fails by a time; it fails when a network loses a transaction or its nodes differ.
  */
@@ -14,17 +14,23 @@ import { consensusPart } from './micro/consensus-part.ts';
 import { cryptoPart } from './micro/crypto-part.ts';
 import { framesPart } from './micro/frames-part.ts';
 import { ledgerPart } from './micro/ledger-part.ts';
+import { snapshotPart } from './micro/snapshot-part.ts';
 import { statePart } from './micro/state-part.ts';
+import { diskPart } from './network/disk-part.ts';
 import { networkPart } from './network/network-part.ts';
 import { formatMarkdown, formatSection, type Section } from './report.ts';
+import { syncPart } from './sync/sync-part.ts';
 
 const PARTS: Readonly<Record<string, Part>> = {
   network: networkPart,
+  disk: diskPart,
   ledger: ledgerPart,
   crypto: cryptoPart,
   state: statePart,
+  snapshot: snapshotPart,
   consensus: consensusPart,
   'network-frames': framesPart,
+  sync: syncPart,
 };
 
 /** Saturates two cores: from 2,000 to 12,000 the rate was the same within 6 %, only the waiting grew. */
@@ -32,6 +38,7 @@ const DEFAULT_WINDOW = 4_000;
 
 interface Options {
   readonly quick: boolean;
+  readonly large: boolean;
   readonly json: boolean;
   readonly markdown: boolean;
   readonly window: number;
@@ -44,18 +51,19 @@ function parseOptions(args: readonly string[]): Options {
       args: [...args],
       options: {
         quick: { type: 'boolean' },
+        large: { type: 'boolean' },
         json: { type: 'boolean' },
         markdown: { type: 'boolean' },
         only: { type: 'string' },
         window: { type: 'string' },
       },
     });
-    const { quick = false, json = false, markdown = false, only } = values;
+    const { quick = false, large = false, json = false, markdown = false, only } = values;
     const window = wholeNumber('--window', 1, 1_000_000)(values.window ?? String(DEFAULT_WINDOW));
-    if (only === undefined) return { quick, json, markdown, window, parts: Object.values(PARTS) };
+    if (only === undefined) return { quick, large, json, markdown, window, parts: Object.values(PARTS) };
     const part = Object.hasOwn(PARTS, only) ? PARTS[only] : undefined;
     if (part === undefined) throw usageError(`no part "${only}"; there are ${Object.keys(PARTS).join(', ')}`);
-    return { quick, json, markdown, window, parts: [part] };
+    return { quick, large, json, markdown, window, parts: [part] };
   } catch (error) {
     throw usageError(messageOf(error));
   }
@@ -81,14 +89,14 @@ function showProgress(text: string): void {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const { quick, json, markdown, window, parts } = parseOptions(args);
+  const { quick, large, json, markdown, window, parts } = parseOptions(args);
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => stop.abort(failure(`stopped by ${signal}`)));
   const machine = await describeMachine();
   const write = (lines: readonly string[]): void => void process.stdout.write(`${lines.join('\n')}\n`);
   if (!json) write(describe(machine, quick));
-  const context: BenchContext = { quick, window, progress: showProgress, signal: stop.signal };
+  const context: BenchContext = { quick, large, window, progress: showProgress, signal: stop.signal };
   const sections: Section[] = [];
   for (const part of parts) {
     stop.signal.throwIfAborted();

@@ -9,6 +9,7 @@ import { falseReporter } from './behaviours/false-reporter.ts';
 import { forgedVotes } from './behaviours/forged-votes.ts';
 import { garbageFlooder } from './behaviours/garbage-flooder.ts';
 import { invalidBlocks } from './behaviours/invalid-blocks.ts';
+import { lyingSnapshotPeer } from './behaviours/lying-snapshot-peer.ts';
 import { lyingSyncPeer } from './behaviours/lying-sync-peer.ts';
 import { nilSpammer } from './behaviours/nil-spammer.ts';
 import { proposalThief } from './behaviours/proposal-thief.ts';
@@ -34,6 +35,7 @@ export const BEHAVIOURS = {
   'false-reporter': falseReporter,
   'forged-votes': forgedVotes,
   'lying-sync-peer': lyingSyncPeer,
+  'lying-snapshot-peer': lyingSnapshotPeer,
   'invalid-blocks': invalidBlocks,
   'tx-spammer': txSpammer,
   'false-evidence': falseEvidence,

@@ -1,19 +1,22 @@
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { calculateExistenceRoot, type ics23, verifyExistence } from '@confio/ics23';
 import { CommitmentProof } from 'cosmjs-types/cosmos/ics23/v1/proofs';
 import { decodeAddress } from '#crypto/address.ts';
-import { verifyProof } from '#state/proof-verify.ts';
+import { verifyProof } from '#light/proof-verify.ts';
 import type { ProofOp } from '#state/store.ts';
 import { concatBytes, fromHex, toHex } from '#util/bytes.ts';
 import { skipBecause } from '../support/skip.ts';
 import { Devnet } from './support/devnet.ts';
-import { appHashAt, call, waitForHeight } from './support/rpc.ts';
+import { ROOT, run } from './support/process.ts';
+import { appHashAt, blockHashAt, call, waitForHeight } from './support/rpc.ts';
 import { openWallet } from './support/wallet.ts';
 
 /** A small program around Go's library; test/unit/state has it. */
@@ -95,6 +98,64 @@ describe('what a node says of the state is proven by its headers', () => {
     assert.ok(!holds({ ...balance, value: undefined }), 'a balance is not its absence');
     assert.ok(!holds({ ...absence, value: Uint8Array.of(49) }), 'an absence is not a balance');
     assert.ok(!holds({ ...balance, ops: absence.ops }), 'a proof is of one key');
+  });
+
+  it('by `query proof --verify`, down to the validators of the genesis file', async () => {
+    const { rpc, home } = net.node(0);
+    const keys = [balance, absence].map(({ key }) => toHex(key));
+    const { code, stdout, stderr } = await run([
+      ...['query', 'proof', 'bank', ...keys, '--verify', '--json'],
+      ...['--node', rpc, '--genesis', join(home, 'config', 'genesis.json')],
+    ]);
+    assert.deepEqual([code, stderr], [0, '']);
+    const [first, second] = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      [first.value, first.verified, first.trust],
+      [toHex(balance.value ?? new Uint8Array(0)), true, 'genesis'],
+    );
+    assert.deepEqual([second.value, second.height, second.trust], [null, first.height, 'genesis']);
+    assert.deepEqual([first.header.height, first.header.signed_power], [first.height + 1, first.header.total_power]);
+  });
+
+  it('and their headers by `light`, from the genesis file and from a trusted header, forward and back', async () => {
+    const { rpc, home } = net.node(0);
+    await waitForHeight(rpc, 5);
+    const node = ['--node', rpc, '--witness', rpc, '--json'];
+    const light = async (...args: string[]) => {
+      const { code, stdout, stderr } = await run(['light', ...node, ...args]);
+      assert.deepEqual([code, stderr], [0, '']);
+      return JSON.parse(stdout);
+    };
+    const named = await light('--genesis', join(home, 'config', 'genesis.json'), '--height', '3');
+    assert.equal(named.app_hash, await appHashAt(rpc, 3));
+    const trusted = ['--trusted-height', '3', '--trusted-hash', named.hash];
+    assert.equal((await light(...trusted, '--height', '1')).mode, 'backwards');
+    assert.ok((await light(...trusted, '--sequential')).height >= 5);
+    const { code, stderr } = await run(['light', ...node, '--trusted-height', '2', '--trusted-hash', named.hash]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^bizra-node: .* has header 2 \([0-9A-F]{64}\); trusted is [0-9A-F]{64}\n$/);
+  });
+
+  it('and by `light --follow` as they come, until a signal', async () => {
+    const { rpc, home } = net.node(0);
+    const args = ['light', '--follow', '--json', '--node', rpc, '--genesis', join(home, 'config', 'genesis.json')];
+    const child = spawn(join(ROOT, 'bin', 'bizra-node'), args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(child, 'close');
+    const heights: number[] = [];
+    for await (const line of createInterface({ input: child.stdout })) {
+      const { height, hash } = JSON.parse(line);
+      assert.equal(hash, await blockHashAt(rpc, height));
+      if (heights.push(height) === 3) child.kill('SIGINT');
+    }
+    assert.deepEqual(await ended, [0, null]);
+    assert.deepEqual(
+      heights,
+      [...new Set(heights)].sort((a, b) => a - b),
+      'each height once, in order',
+    );
   });
 
   it('the balance by @confio/ics23, given the spec', () => {
@@ -187,11 +248,11 @@ function* alteredSteps(proven: Proven): Generator<Proven> {
 }
 
 async function buildGoProgram(directory: string): Promise<string> {
-  const run = promisify(execFile);
+  const execute = promisify(execFile);
   await cp(GO_PROGRAM, directory, { recursive: true });
   const options = { cwd: directory, timeout: GO_BUILD_TIMEOUT_MS };
-  await run('go', ['mod', 'tidy'], options);
-  await run('go', ['build', '-o', 'check', '.'], options);
+  await execute('go', ['mod', 'tidy'], options);
+  await execute('go', ['build', '-o', 'check', '.'], options);
   return join(directory, 'check');
 }
 

@@ -28,7 +28,7 @@ export interface Control {
 
 const TRAPPED_HEIGHT = 4;
 
-/** All eleven, by the name that `--broken-rule` takes. */
+/** All twelve, by the name that `--broken-rule` takes. */
 export const CONTROLS: Readonly<Record<BrokenRule | DiskBreak, Control>> = {
   lock: {
     broken: 'a locked node prevotes whatever is valid',
@@ -95,6 +95,12 @@ export const CONTROLS: Readonly<Record<BrokenRule | DiskBreak, Control>> = {
     checkers: ['liveness'],
     options: { script: slowClock, slowClocksMs: SLOW_CLOCKS_MS },
     seeds: 1,
+  },
+  prunedEarly: {
+    broken: 'one height less is kept than the settings say',
+    checkers: ['kept'],
+    options: {},
+    seeds: 12,
   },
 };
 

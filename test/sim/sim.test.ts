@@ -65,7 +65,7 @@ describe('sim: networks of real nodes under faults', function () {
   });
 });
 
-/** The eleven broken rules are in `controls.test.ts`. */
+/** The twelve broken rules are in `controls.test.ts`. */
 describe('sim: each checker finds what it is for', function () {
   this.timeout(300_000);
 

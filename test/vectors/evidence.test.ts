@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { InlineVerifier } from '#crypto/verifier.ts';
-import { byzantineValidators } from '#evidence/byzantine-validators.ts';
 import { verifyDuplicateVote } from '#evidence/duplicate-vote.ts';
 import { evidenceHash, evidenceHeight } from '#evidence/evidence.ts';
-import type { SignedHeader } from '#evidence/history.ts';
 import { verifyLightClientAttack } from '#evidence/light-attack.ts';
 import { misbehaviorOf } from '#evidence/misbehavior.ts';
+import { byzantineValidators } from '#light/byzantine-validators.ts';
 import { evidenceFromJson } from '#rpc/evidence-from-json.ts';
 import { evidenceJson } from '#rpc/json.ts';
 import { type Commit, readCommit } from '#types/commit.ts';
@@ -18,6 +17,7 @@ import {
   hashEvidenceList,
 } from '#types/evidence.ts';
 import { type Header, readHeader } from '#types/header.ts';
+import type { SignedHeader } from '#types/light-block.ts';
 import { ValidatorSet } from '#types/validator-set.ts';
 import { decodeWhole, readMessage } from '#types/wire.ts';
 import { fromHex, toHex } from '#util/bytes.ts';

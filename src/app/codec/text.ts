@@ -20,6 +20,13 @@ export function toBase64(bytes: Uint8Array): string {
   return text;
 }
 
+/** Undefined for text that is no base64 with padding. */
+export function fromBase64(text: string): Uint8Array | undefined {
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) return undefined;
+  const binary = atob(text);
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+}
+
 /** One byte a character; `text` must be ASCII. */
 export function asciiBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);

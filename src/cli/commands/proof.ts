@@ -1,19 +1,47 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { verifyProof } from '#state/proof-verify.ts';
-import type { ProofOp, StoreName } from '#state/store.ts';
+import { homePaths, readTextFile } from '#config/home.ts';
+import { InlineVerifier } from '#crypto/verifier.ts';
+import { checkLightBlock, type LightBlock, verifyOwnCommit } from '#light/index.ts';
 import { fromHex, toHex } from '#util/bytes.ts';
-import { BizraError } from '#util/errors.ts';
-import { failure, usageError } from '../errors.ts';
-import { textAt } from '../json-shape.ts';
-import { type JsonOptions, type NodeOptions, wholeNumber, withJson, withNode } from '../options.ts';
+import { usageError } from '../errors.ts';
+import {
+  blockJson,
+  currentTime,
+  describePower,
+  describeRoot,
+  genesisRoot,
+  isTooOld,
+  openLightSession,
+  readTrustRoot,
+  type TrustOptions,
+  type TrustRoot,
+  withTrust,
+} from '../light-session.ts';
+import {
+  type HomeOptions,
+  type JsonOptions,
+  type NodeOptions,
+  wholeNumber,
+  withHome,
+  withJson,
+  withNode,
+} from '../options.ts';
 import { formatPairs, print } from '../output.ts';
+import { askForProof, claimedValue, verifyAnswer, waitForHeight } from '../proven-value.ts';
 import { type AbciAnswer, RpcClient } from '../rpc-client.ts';
+import { RpcLightProvider } from '../rpc-light-provider.ts';
 import type { Terminal } from '../terminal.ts';
 
-interface ProofOptions extends NodeOptions, JsonOptions {
+interface ProofOptions extends NodeOptions, JsonOptions, HomeOptions, TrustOptions {
   readonly height?: number;
   readonly verify?: boolean;
+}
+
+/** The header that proves an answer, and why it is believed. */
+interface ProvingHeader {
+  readonly block: LightBlock;
+  /** Undefined: its own validators signed it, and who they are is the node's word. */
+  readonly root: TrustRoot | undefined;
 }
 
 function parseKey(text: string): Uint8Array {
@@ -23,67 +51,113 @@ function parseKey(text: string): Uint8Array {
   return fromHex(hex);
 }
 
-/** Milliseconds. The header with the state's hash is that of the next block, which may be due only later. */
-const HEADER_TIMEOUT_MS = 30_000;
-const HEADER_POLL_MS = 100;
+/** The home's genesis file, where it is of the node's chain and its validators' word still counts. */
+async function homeRoot(client: RpcClient, options: ProofOptions): Promise<TrustRoot | undefined> {
+  const path = homePaths(options.home).genesisFile;
+  const text = await readTextFile(path);
+  if (text === undefined) return undefined;
+  const root = genesisRoot(path, text);
+  if (root.kind !== 'genesis' || root.genesis.chainId !== (await client.chainId())) return undefined;
+  return isTooOld(root.genesis.genesisTime, options.trustingPeriod) ? undefined : root;
+}
 
-/** The app hash in a header, waited for where the block does not exist yet. */
-async function appHashAt(client: RpcClient, height: number): Promise<Uint8Array> {
-  const deadline = Date.now() + HEADER_TIMEOUT_MS;
-  for (;;) {
-    try {
-      return fromHex(textAt(await client.call('header', { height: String(height) }), 'header.app_hash'));
-    } catch (error) {
-      const notYet = error instanceof BizraError && /must be less than or equal/.test(error.message);
-      if (!notYet || Date.now() > deadline) throw error;
-    }
-    await delay(HEADER_POLL_MS);
+/** The header of a height: its commit is signed by more than two thirds of the validators that it names. */
+async function provingHeader(client: RpcClient, height: number, options: ProofOptions): Promise<ProvingHeader> {
+  await waitForHeight(client, height);
+  const root = (await readTrustRoot(options)) ?? (await homeRoot(client, options));
+  if (root === undefined) {
+    const block = await new RpcLightProvider(options.node).lightBlock(height);
+    const chainId = await client.chainId();
+    checkLightBlock(chainId, block);
+    await verifyOwnCommit(new InlineVerifier(), { chainId }, block);
+    return { block, root };
   }
+  const session = await openLightSession(root, { node: options.node, trustingPeriod: options.trustingPeriod });
+  const { block } = await session.client.verify(height, currentTime());
+  return { block, root };
 }
 
-/** Checks the answer against the next header's app hash, as this node gives it. Throws `bad_proof`. */
-async function verifyAnswer(client: RpcClient, store: string, key: Uint8Array, answer: AbciAnswer): Promise<void> {
-  const ops = answer.proofOps.map((op) => ({
-    type: textAt(op, 'type') as ProofOp['type'],
-    key: new Uint8Array(Buffer.from(textAt(op, 'key'), 'base64')),
-    data: new Uint8Array(Buffer.from(textAt(op, 'data'), 'base64')),
-  }));
-  // Values are never empty in this state: an empty answer claims absence.
-  const value = answer.value.length === 0 ? undefined : answer.value;
-  verifyProof(ops, await appHashAt(client, answer.height + 1), { store: store as StoreName, key, value });
+function describeTrust({ block, root }: ProvingHeader): string {
+  const signed = `signed by power ${describePower(block)}`;
+  if (root === undefined) {
+    return `${signed}; WHO the validators are is only the node's word: give --trusted-height and --trusted-hash, or --genesis`;
+  }
+  return `${signed}; validators follow from ${describeRoot(root)}`;
 }
 
-async function proof(terminal: Terminal, store: string, keyText: string, options: ProofOptions): Promise<void> {
-  if (!/^[a-z][a-z0-9]{0,31}$/.test(store))
-    throw usageError(`store "${store.slice(0, 40)}" is not a store name, like bank`);
-  const key = parseKey(keyText);
-  const client = new RpcClient(options.node);
-  const query = { prove: true, ...(options.height === undefined ? {} : { height: options.height }) };
-  const answer = await client.abciQuery(`/store/${store}/key`, key, query);
-  if (answer.code !== 0) throw failure(`the node gives no proof: ${answer.log}`);
-  const value = answer.value.length === 0 ? null : toHex(answer.value);
-  if (options.verify === true) await verifyAnswer(client, store, key, answer);
-  const verified = options.verify === true;
-  const json = { store, key: toHex(key), value, height: answer.height, verified, proof_ops: answer.proofOps };
+function tell(
+  terminal: Terminal,
+  options: ProofOptions,
+  store: string,
+  key: Uint8Array,
+  answer: AbciAnswer,
+  proving: ProvingHeader | undefined,
+): void {
+  const found = claimedValue(answer);
+  const value = found === undefined ? null : toHex(found);
+  const json = {
+    store,
+    key: toHex(key),
+    value,
+    height: answer.height,
+    verified: proving !== undefined,
+    ...(proving === undefined ? {} : { trust: proving.root?.kind ?? 'none', header: blockJson(proving.block) }),
+    proof_ops: answer.proofOps,
+  };
   print(terminal, options.json === true, json, () =>
     formatPairs([
+      ['key', toHex(key)],
       ['value', value ?? 'absent'],
       ['height', String(answer.height)],
-      ['proof', verified ? `fits the app hash of header ${answer.height + 1}` : 'not checked; --verify checks it'],
+      ...(proving === undefined
+        ? ([['proof', 'not checked; --verify checks it']] as const)
+        : ([
+            ['proof', `leads to the app hash of header ${proving.block.header.height}`],
+            ['header', describeTrust(proving)],
+          ] as const)),
     ]),
   );
 }
 
+async function proof(
+  terminal: Terminal,
+  store: string,
+  keyTexts: readonly string[],
+  options: ProofOptions,
+): Promise<void> {
+  if (!/^[a-z][a-z0-9]{0,31}$/.test(store))
+    throw usageError(`store "${store.slice(0, 40)}" is not a store name, like bank`);
+  const keys = keyTexts.map(parseKey);
+  const client = new RpcClient(options.node);
+  let { height } = options;
+  const answers: AbciAnswer[] = [];
+  for (const key of keys) {
+    const answer = await askForProof(client, store, key, height);
+    // All are of one height: together they are one view of the state.
+    height = answer.height;
+    answers.push(answer);
+  }
+  const proving =
+    options.verify === true && height !== undefined ? await provingHeader(client, height + 1, options) : undefined;
+  for (const [index, answer] of answers.entries()) {
+    const key = keys[index] as Uint8Array;
+    if (proving !== undefined) verifyAnswer(answer, store, key, proving.block);
+  }
+  for (const [index, answer] of answers.entries()) {
+    tell(terminal, options, store, keys[index] as Uint8Array, answer, proving);
+  }
+}
+
 export function registerProof(group: Command, terminal: Terminal): void {
-  withJson(withNode(group.command('proof'), terminal))
+  withTrust(withHome(withJson(withNode(group.command('proof'), terminal)), terminal))
     .argument('<store>', 'store, such as bank or acc')
-    .argument('<key>', 'key in hex')
-    .description('a value of the state, or its absence, with its proof')
-    .option('--verify', 'check the proof against the next header')
+    .argument('<key...>', 'keys in hex; more than one are answered at one height')
+    .description('values of the state, or their absence, with their proofs')
+    .option('--verify', 'check the proof down to the signatures of the validators')
     .option(
       '--height <n>',
       'height (default: the newest that can be proven)',
       wholeNumber('--height', 1, Number.MAX_SAFE_INTEGER),
     )
-    .action((store: string, key: string, options: ProofOptions) => proof(terminal, store, key, options));
+    .action((store: string, keys: readonly string[], options: ProofOptions) => proof(terminal, store, keys, options));
 }

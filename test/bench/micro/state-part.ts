@@ -1,89 +1,119 @@
-import { sha256 } from '#crypto/hash.ts';
-import { State } from '#state/state.ts';
-import type { ChangeSet } from '#state/store.ts';
-import { MemoryKeyValue } from '#storage/memory.ts';
-import { toLatin1 } from '#util/bytes.ts';
 import type { BenchContext } from '../context.ts';
-import { type Figure, measure } from '../repeat.ts';
-import type { Section } from '../report.ts';
+import type { Section, Table } from '../report.ts';
+import { HEIGHTS_BEHIND, measureSize, type SizeFigures } from '../state/state-at-size.ts';
 
-const STORE = 'bank';
-const CHANGED = 10_000;
-/** Of a balance: prefix, length, address, denomination. */
-const KEY_BYTES = 28;
-/** Of a tree node in its slab. */
-const NODE_BYTES = 46;
-const BYTES_PER_MEGABYTE = 1_000_000;
 const MILLIS_PER_MICRO = 0.001;
+const MILLIS_PER_SECOND = 1e3;
+/** With their nodes in the database too: filling and compacting more takes longer than all the rest. */
+const COMPARED_LEAVES_MAX = 2_000_000;
 
-function numberBytes(value: number): Uint8Array {
-  const out = new Uint8Array(4);
-  new DataView(out.buffer).setUint32(0, value);
-  return out;
-}
-
-function keyOf(index: number): Uint8Array {
-  return sha256(numberBytes(index)).slice(0, KEY_BYTES);
-}
-
-function changesOf(indexes: readonly number[], value: string): ChangeSet {
-  const bytes = new TextEncoder().encode(value);
-  return new Map([[STORE, new Map(indexes.map((index) => [toLatin1(keyOf(index)), bytes]))]]);
-}
-
-interface SizeFigures {
-  readonly leaves: number;
-  /** Milliseconds. */
-  readonly build: number;
-  readonly megabytes: number;
-  readonly stage: Figure;
-}
-
-async function measureSize(leaves: number, repetitions: number): Promise<SizeFigures> {
-  const all = changesOf(
-    Array.from({ length: leaves }, (_, index) => index),
-    '1000000000000',
-  );
-  const start = process.threadCpuUsage().user;
-  const state = await State.initialize(new MemoryKeyValue(), [STORE], all, 0);
-  const build = (process.threadCpuUsage().user - start) * MILLIS_PER_MICRO;
-  const step = leaves / CHANGED;
-  const indexes = Array.from({ length: CHANGED }, (_, index) => index * step);
-  // Execution has read what it changes: the old values are in the cache.
-  await state.prefetch(indexes.map((index) => ({ store: STORE, key: keyOf(index) })));
-  const changes = changesOf(indexes, '999999999999');
-  const run = async (): Promise<void> => state.discard(await state.stage(1, changes));
-  const stage = await measure({ what: `${leaves}`, operations: 1, repetitions, run });
-  return { leaves, build, stage, megabytes: (state.nodes * NODE_BYTES) / BYTES_PER_MEGABYTE };
-}
-
-export async function statePart({ quick, progress }: BenchContext): Promise<Section> {
+export async function statePart({ quick, large, progress }: BenchContext): Promise<Section> {
+  const sizes = quick ? [100_000] : [100_000, 1_000_000, 2_000_000, ...(large ? [10_000_000] : [])];
   const figures: SizeFigures[] = [];
-  for (const leaves of quick ? [100_000] : [100_000, 1_000_000]) {
-    progress(`state of ${leaves} leaves`);
-    figures.push(await measureSize(leaves, quick ? 3 : 9));
+  for (const leaves of sizes) {
+    figures.push(
+      await measureSize({ leaves, repetitions: quick ? 3 : 9, compare: leaves <= COMPARED_LEAVES_MAX, progress }),
+    );
   }
   return {
     name: 'state',
     notes: [
-      `A block changes ${CHANGED} leaves: all hashing up to the new app hash, the old version kept. Rows in memory, old values in the cache; CPU time.`,
-      'Building is what the start of a node pays besides reading the rows: hash, sort, link.',
+      'Two leaves an account, its record and its balance, rows in LevelDB. CPU time is that of the one thread that does the work, unless it says otherwise.',
+      'A block changes leaves all over the tree. Staging is all hashing up to the new app hash, with the old version kept and the old values in the cache; commit is filling the batch with leaves, undo rows and lists, and its synced write.',
+      'Nodes in LevelDB is the same work with a record for each node instead of nodes in memory, made as cheap as can be (test/bench/state/node-rows.ts); both give the same app hash.',
+      `A start builds the tree from all leaves, or loads a saved copy of it, here also one that is ${HEIGHTS_BEHIND} blocks of 1,000 changes behind; the longest step is the longest time for which the event loop stood still.`,
     ],
-    tables: [
-      {
-        title: `Staging ${CHANGED} changes`,
-        columns: ['leaves', 'median ms', 'min', 'max', 'repetitions', 'us/leaf', 'build ms', 'tree nodes MB'],
-        rows: figures.map(({ leaves, stage, build, megabytes }) => [
-          leaves,
-          stage.median * MILLIS_PER_MICRO,
-          stage.min * MILLIS_PER_MICRO,
-          stage.max * MILLIS_PER_MICRO,
-          stage.repetitions,
-          stage.median / CHANGED,
-          build,
-          megabytes,
-        ]),
-      },
+    tables: [blockTable(figures), comparisonTable(figures), startTable(figures), memoryTable(figures)],
+  };
+}
+
+function blockTable(figures: readonly SizeFigures[]): Table {
+  return {
+    title: 'One block',
+    columns: ['leaves', 'changes', 'stage ms CPU', 'min', 'max', 'us/change', 'commit ms CPU', 'commit ms'],
+    rows: figures.flatMap(({ leaves, blocks }) =>
+      blocks.map(({ changes, stage, commit }) => [
+        leaves,
+        changes,
+        stage.median * MILLIS_PER_MICRO,
+        stage.min * MILLIS_PER_MICRO,
+        stage.max * MILLIS_PER_MICRO,
+        stage.median / changes,
+        commit.cpuMs,
+        commit.ms,
+      ]),
+    ),
+  };
+}
+
+function comparisonTable(figures: readonly SizeFigures[]): Table {
+  return {
+    title: 'The same root with nodes in memory and in LevelDB',
+    columns: [
+      'leaves',
+      'changes',
+      'in memory: ms CPU',
+      'in LevelDB: ms CPU',
+      'ms CPU, all threads',
+      'ms',
+      'nodes read',
+      'their write ms',
     ],
+    rows: figures.flatMap(({ leaves, blocks }) =>
+      blocks.flatMap(({ changes, stage, rows }) =>
+        rows === undefined
+          ? []
+          : [
+              [
+                leaves,
+                changes,
+                stage.median * MILLIS_PER_MICRO,
+                rows.root.cpuMs,
+                rows.root.processCpuMs,
+                rows.root.ms,
+                rows.reads,
+                rows.commit.ms,
+              ],
+            ],
+      ),
+    ),
+  };
+}
+
+function startTable(figures: readonly SizeFigures[]): Table {
+  return {
+    title: 'Start, and what it rests on',
+    columns: ['leaves', 'what', 's', 's CPU', 's CPU, all threads', 'longest step ms'],
+    rows: figures.flatMap(({ leaves, rebuild, load, loadBehind, save, verify }) =>
+      (
+        [
+          ['build from all leaves', rebuild],
+          ['load the saved copy', load],
+          [`load it, ${HEIGHTS_BEHIND} heights behind`, loadBehind],
+          ['save (in the background)', save],
+          ['verify all leaves (in the background)', verify],
+        ] as const
+      ).map(([what, { ms, cpuMs, processCpuMs, stepMs }]) => [
+        leaves,
+        what,
+        ms / MILLIS_PER_SECOND,
+        cpuMs / MILLIS_PER_SECOND,
+        processCpuMs / MILLIS_PER_SECOND,
+        stepMs,
+      ]),
+    ),
+  };
+}
+
+function memoryTable(figures: readonly SizeFigures[]): Table {
+  return {
+    title: 'Memory',
+    columns: ['leaves', 'tree and keys MB', 'bytes/leaf', 'saved copy MB'],
+    rows: figures.map(({ leaves, treeMegabytes, bytesPerLeaf, copyMegabytes }) => [
+      leaves,
+      treeMegabytes,
+      bytesPerLeaf,
+      copyMegabytes,
+    ]),
   };
 }

@@ -1,8 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { addressText, keyOf } from '#cli/account-key.ts';
 import { failure } from '#cli/errors.ts';
 import { DEFAULT_DENOM, DEFAULT_PREFIX, DEFAULT_STAKE } from '#cli/genesis-builder.ts';
@@ -35,7 +37,13 @@ export interface NodeDisk {
   readonly otherBytes: number;
 }
 
-/** Four validators as processes of their own, on this machine. */
+export interface BenchNetworkOptions {
+  readonly validators?: number;
+  /** Keys of config.toml, without their sections, that one of the nodes has differently. */
+  readonly settingsOf?: (index: number) => Readonly<Record<string, string>>;
+}
+
+/** Validators as processes of their own, on this machine; four, if nobody says otherwise. */
 export class BenchNetwork {
   private readonly directory: string;
   private readonly supervisor: Supervisor;
@@ -51,9 +59,13 @@ export class BenchNetwork {
     this.pids = pids;
   }
 
-  static async start(emptyBlockIntervalMs: number): Promise<BenchNetwork> {
+  static async start(
+    emptyBlockIntervalMs: number,
+    { validators = VALIDATORS, settingsOf = () => ({}) }: BenchNetworkOptions = {},
+  ): Promise<BenchNetwork> {
     const directory = await mkdtemp(join(tmpdir(), 'bizra-bench-'));
-    const nodes = await build(directory, emptyBlockIntervalMs);
+    const nodes = await build(directory, emptyBlockIntervalMs, validators);
+    for (const [index, { home }] of nodes.entries()) await changeSettings(home, settingsOf(index));
     const onExit = (moniker: string, code: number): void => {
       process.stderr.write(`${moniker} ended with code ${code}\n`);
     };
@@ -102,13 +114,20 @@ export class BenchNetwork {
   async stop(): Promise<NodeDisk[]> {
     const killed = await this.supervisor.stop();
     if (killed.length > 0) throw failure(`had to kill ${killed.join(', ')}: nodes close within seconds`);
-    return Promise.all(
-      this.nodes.map(async ({ home }) => {
-        const { dataDirectory } = homePaths(home);
-        const databaseBytes = await directoryBytes(join(dataDirectory, 'chain.db'));
-        return { databaseBytes, otherBytes: (await directoryBytes(dataDirectory)) - databaseBytes };
-      }),
-    );
+    return this.disks();
+  }
+
+  /** What the nodes have on the disk now. */
+  disks(): Promise<NodeDisk[]> {
+    return Promise.all(this.nodes.map(({ home }) => diskOf(home)));
+  }
+
+  /** Prunes a stopped node by command; returns what is left. */
+  async prune(index: number, kept: number): Promise<NodeDisk> {
+    const { home } = this.nodes[index] as BuiltNode;
+    const windows = ['--retain-blocks', String(kept), '--undo-heights', String(kept)];
+    await promisify(execFile)(BIN, ['prune', '--home', home, ...windows]);
+    return diskOf(home);
   }
 
   /** Also ends nodes that are still running. */
@@ -133,8 +152,23 @@ export class BenchNetwork {
   }
 }
 
-async function build(directory: string, emptyBlockIntervalMs: number): Promise<BuiltNode[]> {
-  const basePort = await choosePorts(0, VALIDATORS);
+async function diskOf(home: string): Promise<NodeDisk> {
+  const { dataDirectory } = homePaths(home);
+  const databaseBytes = await directoryBytes(join(dataDirectory, 'chain.db'));
+  return { databaseBytes, otherBytes: (await directoryBytes(dataDirectory)) - databaseBytes };
+}
+
+async function changeSettings(home: string, settings: Readonly<Record<string, string>>): Promise<void> {
+  const { configFile } = homePaths(home);
+  let text = await readFile(configFile, 'utf8');
+  for (const [key, value] of Object.entries(settings)) {
+    text = text.replace(new RegExp(`^${key} = .*$`, 'm'), `${key} = ${value}`);
+  }
+  await writeFile(configFile, text);
+}
+
+async function build(directory: string, emptyBlockIntervalMs: number, validators: number): Promise<BuiltNode[]> {
+  const basePort = await choosePorts(0, validators);
   const accounts = deriveLoadKeys(FUNDER, LOAD_ACCOUNTS).map((key) => ({
     address: addressText(DEFAULT_PREFIX, key.address),
     amount: LOAD_ACCOUNT_AMOUNT,
@@ -148,7 +182,7 @@ async function build(directory: string, emptyBlockIntervalMs: number): Promise<B
     blockIntervalMinMs: 0,
     emptyBlockIntervalMs,
     stake: DEFAULT_STAKE,
-    nodes: Array.from({ length: VALIDATORS }, (_, index) => {
+    nodes: Array.from({ length: validators }, (_, index) => {
       const p2pPort = basePort + PORTS_PER_NODE * index;
       return { moniker: `validator${index}`, host: '127.0.0.1', p2pPort, rpcPort: p2pPort + 1, validator: true };
     }),

@@ -35,7 +35,8 @@ describe('three validators under load, and one that is byzantine', () => {
     network = undefined;
   });
 
-  for (const name of BEHAVIOUR_NAMES) {
+  // This one lies to whoever begins with a snapshot: state-sync.test.ts.
+  for (const name of BEHAVIOUR_NAMES.filter((one) => one !== 'lying-snapshot-peer')) {
     it(`${name}: the three agree, keep their pace and lose nothing`, async function () {
       this.timeout(300_000);
       network = await loadedFaultNet({ byzantine: byzantineNode(name) });

@@ -59,12 +59,12 @@ describe('R16: a validator whose signing record is lost or old', () => {
     await copyFile(copy, record);
     const old = await start();
     assert.equal(old.code, 2);
-    assert.match(old.stderr, /^bizra-node: the signing record .* ends at .* but this key has signed .* old copy.*\n$/);
+    assert.match(old.stderr, /^bizra-node: the signing record .* ends at .* but this key has signed .* old copy.*$/m);
 
     await rm(record);
     const missing = await start();
     assert.equal(missing.code, 2);
-    assert.match(missing.stderr, /^bizra-node: the signing record .* is missing: .*--recover-signing-record\n$/);
+    assert.match(missing.stderr, /^bizra-node: the signing record .* is missing: .*--recover-signing-record$/m);
 
     await net.restart(3, '--recover-signing-record');
     let mutedHeight = 0;

@@ -36,12 +36,14 @@ export class Devnet extends Net {
   }
 
   /**
-   * A new node with a key of its own, which knows the genesis file and one bootstrap address. Resolves when it answers.
+   * A new node with a key of its own, which knows the genesis file and one bootstrap address. `prepare` may
+   * fill its home before it starts. Resolves when it answers.
    */
-  async join(moniker: string, bootstrap: number): Promise<DevnetNode> {
+  async join(moniker: string, bootstrap: number, prepare?: (home: string) => Promise<void>): Promise<DevnetNode> {
     const home = join(this.directory, moniker);
     const genesis = join(this.node(0).home, 'config', 'genesis.json');
     await run(['init', moniker, '--home', home, '--genesis', genesis]);
+    await prepare?.(home);
     const peer = this.node(bootstrap).p2p;
     const addresses = ['--p2p.laddr', 'tcp://127.0.0.1:0', '--rpc.laddr', 'tcp://127.0.0.1:0'];
     const settings = ['--p2p.bootstrap_peers', peer, '--rpc.max_request_batch_size', '1000'];

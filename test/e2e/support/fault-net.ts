@@ -36,6 +36,8 @@ export interface FaultNetOptions {
   readonly byzantine?: NodeProgram;
   /** Without proxies between them, as on one machine or one switch. */
   readonly direct?: boolean;
+  /** Into every `config.toml`, the byzantine one's too. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** Validators that reach each other through proxies alone, with default settings and the default pace. */
@@ -96,9 +98,9 @@ export class FaultNet extends Net {
     }
   }
 
-  override async restart(index: number): Promise<void> {
+  override async restart(index: number, ...flags: string[]): Promise<void> {
     const node = this.node(index);
-    node.pid = await this.launch(index, node.home, this.programs.get(index));
+    node.pid = await this.launch(index, node.home, this.programs.get(index), flags);
   }
 
   /** What the byzantine validator wrote so far. */
@@ -115,8 +117,13 @@ export class FaultNet extends Net {
     await this.restart(index);
   }
 
-  private launch(index: number, home: string, program: NodeProgram | undefined): Promise<number> {
-    return this.spawn(home, this.flags[index] ?? [], program);
+  private launch(
+    index: number,
+    home: string,
+    program: NodeProgram | undefined,
+    flags: readonly string[] = [],
+  ): Promise<number> {
+    return this.spawn(home, [...(this.flags[index] ?? []), ...flags], program);
   }
 }
 
@@ -139,7 +146,7 @@ async function buildHomes(directory: string, options: FaultNetOptions): Promise<
       accounts: await readGenesisAccounts(options.accountsFile, DEFAULT_PREFIX, DEFAULT_DENOM),
       testAccounts: [],
       // Audits read whole chains over the RPC.
-      settings: { 'p2p.dht': 'false', 'rpc.max_request_batch_size': '1000' },
+      settings: { 'p2p.dht': 'false', 'rpc.max_request_batch_size': '1000', ...options.settings },
     });
   } catch (error) {
     await rm(directory, { recursive: true, force: true });

@@ -21,6 +21,8 @@ export const OUTSIDER_NUMBER = BigInt(WALLETS);
 
 export interface SimGenesis {
   readonly genesis: Genesis;
+  /** Of the genesis file. */
+  readonly text: string;
   /** Of the validators, then of those that stand by. */
   readonly keys: readonly Ed25519KeyPair[];
   /** With account numbers in this order. */
@@ -42,7 +44,7 @@ export function simGenesis(nodes: number, standby = 0, emptyBlockIntervalMs = EM
     validators: keys.slice(0, nodes).map(({ publicKey }, index) => ({ name: `n${index}`, publicKey, stake: STAKE })),
     accounts: [...wallets, outsider()].map((account) => ({ address: account.text, amount: RICH })),
   });
-  return { genesis: parseGenesis(text), keys, wallets };
+  return { genesis: parseGenesis(text), text, keys, wallets };
 }
 
 /** Has money as well, and stays out of the ordinary traffic. */

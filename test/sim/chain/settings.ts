@@ -43,7 +43,34 @@ export const SIM_SETTINGS: NodeSettings = {
     timeoutPrecommitDeltaMs: 200,
     timeoutVoteMaxMs: 2_000,
   },
-  storage: { undoHeights: 100, retainBlocks: 0, maxOpenFiles: 64, cacheBytes: 1_000_000 },
+  snapshots: { interval: 8, keepRecent: 2 },
+  storage: {
+    undoHeights: 100,
+    undoBytesMax: 100_000_000,
+    retainBlocks: 0,
+    archive: false,
+    maxOpenFiles: 64,
+    cacheBytes: 1_000_000,
+  },
+  statesync: {
+    enable: false,
+    trustHeight: 0,
+    trustHash: '',
+    trustPeriodHours: 168,
+    discoveryTimeMs: 500,
+    giveUpAfterMs: 5_000,
+    fallback: true,
+  },
   crypto: { verifierWorkers: 0 },
   instrumentation: { prometheus: false, prometheusListenAddr: '127.0.0.1:0' },
 };
+
+/** One machine keeps little, and others all: whoever comes late needs them. */
+const PRUNING_MACHINE = 1;
+
+/** The settings of a machine; a seed's own windows where it prunes. */
+export function settingsOf(index: number, seed: number): NodeSettings {
+  if (index !== PRUNING_MACHINE) return SIM_SETTINGS;
+  const storage = { ...SIM_SETTINGS.storage, undoHeights: 1 + (seed % 7), retainBlocks: 2 + (seed % 5) };
+  return { ...SIM_SETTINGS, storage };
+}

@@ -1,8 +1,12 @@
 import type { Block } from '#types/block.ts';
 import { type BlockId, blockIdKey } from '#types/block-id.ts';
 import { toHex } from '#util/bytes.ts';
+import type { Chance } from '../time/chance.ts';
 import type { Coverage } from '../world/coverage.ts';
 import type { LockChecker } from './lock-checker.ts';
+
+/** How old a header may be that an operator trusts. */
+const PAST_HEIGHTS = 20;
 
 /** Something that must never happen. */
 export class Violation extends Error {
@@ -64,6 +68,18 @@ export class Checkers {
   /** The machine was given an empty disk. */
   forget(machine: string): void {
     this.reported.delete(machine);
+  }
+
+  /** The machine lost the record of its key; what the key signed stays signed. */
+  forgetRecord(machine: string): void {
+    this.lastSigned.delete(machine);
+  }
+
+  /** A decided block of some heights ago, as an operator reads it off an explorer. */
+  somePastBlock(chance: Chance): { readonly height: number; readonly hash: Uint8Array } | undefined {
+    const height = this.highest - chance.below(PAST_HEIGHTS);
+    const hash = this.decided.get(height)?.blockId.hash;
+    return hash === undefined ? undefined : { height, hash };
   }
 
   /** A height that a machine has although nobody told of it: all that had it died before they could. */

@@ -46,10 +46,30 @@ export class Durability {
     for (const height of heights) {
       const event = this.told.get(height);
       if (event === undefined) continue;
-      const fault = (await faultIn(node, event)) ?? faultyTransaction(node, event);
+      // What is pruned is not told any more; what may be pruned is another checker's (kept.ts).
+      const isWhole = height >= node.blockStore.base;
+      const fault = isWhole
+        ? ((await faultIn(node, event)) ?? faultyTransaction(node, event))
+        : await faultInHeader(node, event);
       if (fault !== undefined) throw new Violation('durability', `${machine} at height ${height}: ${fault}`);
     }
   }
+}
+
+/** Header rows, which stay for as long as evidence of their height counts. */
+async function faultInHeader(
+  { blockStore }: Node,
+  { block, blockId, results }: BlockEvent,
+): Promise<string | undefined> {
+  const { height, appHash } = results;
+  const meta = blockStore.meta(height);
+  const commit = blockStore.commit(height);
+  if (blockStore.blockBytes(height) !== undefined) return 'its block is told though it is below the base';
+  if (meta === undefined || commit === undefined) return 'its header is gone';
+  if (!equalBlockIds(meta.blockId, blockId) || !equalBytes(meta.appHash, appHash)) return 'it is another block';
+  if (!equalBlockIds(commit.blockId, blockId)) return 'its commit is for another block';
+  const signers = await blockStore.signers(height);
+  return equalBytes(signers.hash(), block.header.validatorsHash) ? undefined : 'its validators are others';
 }
 
 async function faultIn({ blockStore }: Node, { block, blockId, results }: BlockEvent): Promise<string | undefined> {

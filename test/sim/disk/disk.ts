@@ -5,6 +5,7 @@ import { RECORD_HEADER_BYTES, readRecords } from '#storage/wal-format.ts';
 import { equalBytes } from '#util/bytes.ts';
 import type { Chance } from '../time/chance.ts';
 import type { Life, Scheduler } from '../time/scheduler.ts';
+import { type DatabaseCopy, databaseOf } from './database-copy.ts';
 import { DiskFaults } from './disk-faults.ts';
 
 export const KEY_PATH = 'config/priv_validator_key.json';
@@ -89,6 +90,15 @@ export class Disk {
     this.databases.clear();
     this.syncNames();
     for (const name of await this.files.list(WAL_PATH)) await this.files.remove(`${WAL_PATH}/${name}`);
+    this.flips = 0;
+  }
+
+  /** Another disk with a copy of a database on it. The log of the old one is lost unless it is on a disk of its own. */
+  async restore(copy: DatabaseCopy, keepsLog: boolean): Promise<void> {
+    this.databases.clear();
+    this.databases.set(DATABASE_PATH, await databaseOf(copy));
+    this.syncNames();
+    if (!keepsLog) for (const name of await this.files.list(WAL_PATH)) await this.files.remove(`${WAL_PATH}/${name}`);
     this.flips = 0;
   }
 

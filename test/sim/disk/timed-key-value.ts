@@ -47,6 +47,10 @@ export class TimedKeyValue implements KeyValue {
     return this.kv.snapshot();
   }
 
+  compact(): Promise<void> {
+    return this.kv.compact();
+  }
+
   batch(): WriteBatch {
     const { at, isSplit } = this.parts;
     const first = this.kv.batch();

@@ -1,6 +1,9 @@
+import { Backups } from '../disk/database-copy.ts';
 import { FAIR_WEATHER } from '../network/network.ts';
 import type { FaultName } from '../world/coverage.ts';
+import { backUpSome, restoreFaults } from './of-backups.ts';
 import { diskFaults } from './of-disks.ts';
+import { emptyingFaults } from './of-emptying.ts';
 import { flicker, linkFaults } from './of-links.ts';
 import { crashes, machineFaults } from './of-machines.ts';
 import { roundFaults } from './of-rounds.ts';
@@ -18,6 +21,7 @@ const DISK_SHARE = 0.4;
 export class Faults {
   private readonly parts: FaultParts;
   private readonly spell: Spell;
+  private readonly backups = new Backups();
   private left = 0;
 
   constructor(parts: FaultParts) {
@@ -31,6 +35,7 @@ export class Faults {
     const { chance, machines } = this.parts;
     this.left = Math.ceil((chance.pick(SPELL_FAULTS) * machines.length) / MACHINES_OF_A_FAULT);
     const faults = this.left;
+    backUpSome(this.spell, this.backups);
     if (this.spell.isStormy) flicker(this.spell);
     if (this.parts.stormy !== true) this.next();
     return faults;
@@ -78,6 +83,8 @@ export class Faults {
       ...machineFaults(this.spell),
       ...roundFaults(this.spell),
       ...(this.parts.chance.chance(DISK_SHARE) ? diskFaults(this.spell) : {}),
+      ...restoreFaults(this.spell, this.backups),
+      ...emptyingFaults(this.spell),
     };
   }
 }

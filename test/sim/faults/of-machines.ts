@@ -1,6 +1,9 @@
 import type { CrashKind, Machine } from '../machine/machine.ts';
 import type { FaultTable, Spell } from './spell.ts';
 
+/** Heights that an operator goes back, and the share of times that this is cut off. */
+const BACK_MAX = 100;
+const CUT_OFF = 0.3;
 /** Each operation of a slow machine. Milliseconds. */
 const SLOW_MS = [1, 5, 20];
 /** A machine dies within so many of its own events: some dozen make a height. */
@@ -35,6 +38,7 @@ export function machineFaults(spell: Spell): FaultTable {
     'clock jump': () => jump(spell, machine),
     'slow machine': () => slowDown(spell, machine),
     'paused machine': () => pause(spell, machine),
+    'rolled back by its operator': () => rollBack(spell, machine),
   };
 }
 
@@ -64,6 +68,20 @@ function staggeredRestart({ parts, life }: Spell): void {
     machine.crash(kind);
     scheduler.after(chance.between(0, STAGGER_MS), life, () => machine.boot());
   }
+}
+
+/** Stopped, taken back, and started again; sometimes it dies on the way. */
+function rollBack(spell: Spell, machine: Machine): void {
+  const { chance } = spell.parts;
+  const heights = 1 + chance.below(BACK_MAX);
+  const events = chance.chance(CUT_OFF) ? chance.below(EVENTS_MAX) : undefined;
+  machine.crash(chance.pick(CRASHES));
+  machine.takeBack(heights);
+  spell.later(() => {
+    machine.boot();
+    if (events !== undefined) machine.crashAfter(events, 'kill');
+  });
+  spell.later(() => machine.boot());
 }
 
 function jump({ parts }: Spell, machine: Machine): void {

@@ -9,6 +9,10 @@ export class Damage {
   private isFound = false;
   /** Of the log: gone once a later height than this one is decided. */
   private logHeight: number | undefined;
+  /** Its database is a copy of an earlier time: it may sign nothing before a later height than this is decided. */
+  private restoredHeight: number | undefined;
+  /** The signing record was lost, and the key has signed nothing since. */
+  private isRecordLost = false;
 
   constructor(disk: Disk) {
     this.disk = disk;
@@ -16,7 +20,25 @@ export class Damage {
 
   /** True while bits are wrong that the node has not got over. */
   get isThere(): boolean {
-    return this.disk.flips > 0 || this.logHeight !== undefined;
+    const isRestored = this.restoredHeight !== undefined || this.isRecordLost;
+    return this.disk.flips > 0 || this.logHeight !== undefined || isRestored;
+  }
+
+  /** True until the key signs again. */
+  get hasLostRecord(): boolean {
+    return this.isRecordLost;
+  }
+
+  /** `signed`: the last height that the key is known to have signed. */
+  restored(signed: number, record: 'kept' | 'lost'): void {
+    this.emptied();
+    this.logHeight = undefined;
+    this.restoredHeight = signed;
+    if (record === 'lost') this.isRecordLost = true;
+  }
+
+  signed(): void {
+    this.isRecordLost = false;
   }
 
   logFlipped(): void {
@@ -30,6 +52,7 @@ export class Damage {
 
   decided(height: number): void {
     if (height > (this.logHeight ?? 0)) this.logHeight = undefined;
+    if (height > (this.restoredHeight ?? 0)) this.restoredHeight = undefined;
   }
 
   /** True when a process may end with this error for what is wrong in its database. */

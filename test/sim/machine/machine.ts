@@ -1,27 +1,39 @@
 import { validatorAddress } from '#crypto/address.ts';
+import { QUIET_HEIGHTS } from '#engine/look-back.ts';
 import type { Node } from '#node/node.ts';
 import { NOTHING_SIGNED, writeLastSigned } from '#signer/last-signed.ts';
 import { createSignerFiles } from '#signer/signer.ts';
 import { toHex } from '#util/bytes.ts';
 import { Violation } from '../checkers/checkers.ts';
 import { ReplayWatch } from '../checkers/replay.ts';
+import { copyDatabase, type DatabaseCopy } from '../disk/database-copy.ts';
 import { Disk, KEY_PATH, STATE_PATH, WAL_PATH } from '../disk/disk.ts';
 import type { DiskErrorName, DiskTarget } from '../disk/disk-faults.ts';
 import type { CrashPoint } from '../disk/disk-points.ts';
 import type { Life } from '../time/scheduler.ts';
 import { Damage } from './damage.ts';
 import { type Home, Incarnation } from './incarnation.ts';
-import type { MachineOptions, MachineParts } from './machine-options.ts';
+import { KeptSnapshots } from './kept-snapshots.ts';
+import { isHonest, type MachineOptions, type MachineParts } from './machine-options.ts';
 
 /** Milliseconds that a process takes to end after a fatal error, and until something starts it again. */
 const STOPPING_MS = [0, 200] as const;
 const RESTART_MS = [300, 2_000] as const;
+
+/** Share of machines that lost their data and begin with a snapshot. */
+const BEGINS_WITH_SNAPSHOT = 0.7;
 
 /** Clocks of honest machines are off by less. */
 const HONEST_SKEW_MS = 1_000;
 
 /** `stop` is asked of the process, `kill` ends it, `power` also loses what was not synced. */
 export type CrashKind = 'stop' | 'kill' | 'power';
+
+export interface RestoreOptions {
+  /** `emptied`: as a careless operator does it, a record that says that nothing was signed. */
+  readonly record: 'kept' | 'lost' | 'emptied';
+  readonly keepsLog: boolean;
+}
 
 /** A machine that runs a node, dies, and runs it again on the same disk. */
 export class Machine {
@@ -45,8 +57,13 @@ export class Machine {
       options,
       disk,
       damage: new Damage(disk),
+      snapshots: new KeptSnapshots(),
+      wantsSnapshot: false,
+      begunAt: 0,
       replay: new ReplayWatch(name, parts.coverage),
       skew: { ms: options.skewMs },
+      takeBack: 0,
+      wentBack: false,
       atPoint: undefined,
       ended: (process, error, what) => this.ended(process, error, what),
     };
@@ -158,6 +175,11 @@ export class Machine {
     this.home.disk.faults.strike(name, target);
   }
 
+  /** As `rollback` does it, on a machine that is off: before its next start, by this many heights or as far as it goes. */
+  takeBack(heights: number): void {
+    this.home.takeBack = heights;
+  }
+
   repairDisk(): void {
     this.home.disk.faults.lift();
   }
@@ -228,10 +250,51 @@ export class Machine {
     coverage.hit('emptied by its operator');
     say(this.name, 'emptied');
     await disk.empty();
+    this.home.snapshots.clear();
+    this.home.begunAt = 0;
+    this.home.wantsSnapshot = this.parts.chance.chance(BEGINS_WITH_SNAPSHOT);
     checkers.forget(this.name);
     durability.forget(this.name);
     replay.damaged();
     damage.emptied();
+  }
+
+  /** A machine that is off loses all but its key and its signing record. */
+  async loseData(): Promise<void> {
+    const signed = this.parts.checkers.lastSignedBy(this.name)?.height ?? 0;
+    await this.empty();
+    this.home.damage.restored(signed, 'kept');
+  }
+
+  /** As `backup` writes it while the node runs; undefined when none does. */
+  backUp(): DatabaseCopy | undefined {
+    const { node } = this;
+    return node === undefined ? undefined : copyDatabase(this.home.disk.kv, node.chain.state.height);
+  }
+
+  /** A machine that is off gets another disk, with a copy of a database of some earlier time. */
+  async restore(copy: DatabaseCopy, { record, keepsLog }: RestoreOptions): Promise<void> {
+    const { coverage, checkers, durability, say } = this.parts;
+    const { disk, damage, replay } = this.home;
+    const signed = checkers.lastSignedBy(this.name)?.height ?? 0;
+    say(this.name, `restored at ${copy.height}, record ${record}, log ${keepsLog ? 'kept' : 'lost'}`);
+    await disk.restore(copy, keepsLog);
+    // The copy may be of a machine that began with a snapshot.
+    this.home.begunAt = undefined;
+    if (record === 'lost') await disk.files.remove(STATE_PATH);
+    if (record === 'emptied') await writeLastSigned(disk.files, STATE_PATH, NOTHING_SIGNED);
+    coverage.hit(record === 'kept' ? 'restored with its record' : 'restored without its record');
+    if (copy.height + QUIET_HEIGHTS < signed) coverage.hit('restored from an old backup');
+    checkers.forget(this.name);
+    if (record !== 'kept') checkers.forgetRecord(this.name);
+    durability.forget(this.name);
+    replay.damaged();
+    damage.restored(signed, record === 'lost' ? 'lost' : 'kept');
+  }
+
+  /** Whether its promises are its own to keep: no disk and no behaviour is broken on purpose. */
+  get isHonest(): boolean {
+    return isHonest(this.options);
   }
 
   private async forget(): Promise<void> {

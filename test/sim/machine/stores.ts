@@ -21,16 +21,23 @@ export interface StoreOptions {
   readonly genesis: Genesis;
   readonly signatures: Signatures;
   readonly walRotateBytes: number;
+  /** Before the database is opened: may make one where there is none. */
+  readonly begin: () => Promise<void>;
 }
 
 /** In the order in which the daemon opens them; a process can die between any two. */
 export async function openStores(disk: DiskPort, options: StoreOptions): Promise<Stores> {
-  const { genesis, signatures, walRotateBytes } = options;
+  const { genesis, signatures, walRotateBytes, begin } = options;
   const lock = (): Promise<KeyLock> => lockAt(disk);
-  const signer = await FileSigner.open(disk.files, KEY_PATH, STATE_PATH, { lock, sign: signatures.sign });
+  const signer = await FileSigner.open(disk.files, KEY_PATH, STATE_PATH, {
+    lock,
+    sign: signatures.sign,
+    recordOptional: true,
+  });
   await disk.pass('start: signer open, log not opened');
   const wal = await Wal.open(disk.files, WAL_PATH, { rotateBytes: walRotateBytes });
   await disk.pass('start: log read, database not opened');
+  await begin();
   return { signer, wal, kv: await openDatabase(disk, genesis) };
 }
 

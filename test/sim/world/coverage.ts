@@ -25,6 +25,7 @@ export const FAULTS = [
   'clock jump',
   'slow machine',
   'paused machine',
+  'rolled back by its operator',
   'lost proposals',
   'lost prevotes',
   'lost precommits',
@@ -34,6 +35,8 @@ export const FAULTS = [
   'flip in the end of the log',
   'flip in the middle of the log',
   'flip in the database',
+  'restored from a backup',
+  'emptied machine',
 ] as const;
 
 /** Situations that faults are for: each must be reached sometimes, or the rules about it were never tried. */
@@ -53,7 +56,15 @@ export const SOMETIMES = [
   'muted after damage',
   'stopped by its disk',
   'emptied by its operator',
+  'own blocks applied again',
+  'blocks pruned',
+  'went on pruning after a crash',
+  'restored with its record',
+  'restored without its record',
+  'restored from an old backup',
+  'signed again after its record was lost',
   'block sync',
+  'state sync',
   'height decided while a machine was down',
   'empty block',
 ] as const;

@@ -109,7 +109,7 @@ function isChanging(options: SimOptions): boolean {
 }
 
 function overridesOf(
-  { seed, nodes, brokenRule }: SimOptions,
+  { seed, nodes, brokenRule, unguardedKeys }: SimOptions,
   changing: boolean,
   keys: readonly Ed25519KeyPair[],
   conspiracy: Conspiracy,
@@ -117,6 +117,7 @@ function overridesOf(
   const pool = keys.map(({ publicKey }) => ({ type: 'ed25519' as const, bytes: publicKey }));
   const fixed = pool.filter((_, index) => index < nodes && conspiracy.has(nameOf(index)));
   return {
+    ...(unguardedKeys === true ? { unguardedKey: true } : {}),
     ...(brokenRule === undefined || isDiskBreak(brokenRule) ? {} : { brokenRule }),
     ...(changing ? { wrapApp: changingValidators({ seed, pool, fixed }) } : {}),
   };

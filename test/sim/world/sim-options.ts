@@ -21,6 +21,8 @@ export interface SimOptions {
   readonly walRotateBytes?: number;
   /** Machines that lose their log and signing record when they crash. */
   readonly forgetful?: boolean;
+  /** No key looks at what it may have signed elsewhere. */
+  readonly unguardedKeys?: boolean;
   /** Validators come and go; chance decides if absent. */
   readonly changing?: boolean;
   /** Links flicker all the time; chance decides if absent. */

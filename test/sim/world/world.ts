@@ -1,5 +1,5 @@
 import { LockAdversary } from '../adversaries/lock-adversary.ts';
-import { SIM_SETTINGS } from '../chain/settings.ts';
+import { SIM_SETTINGS, settingsOf } from '../chain/settings.ts';
 import { Workload } from '../chain/workload.ts';
 import { Violation } from '../checkers/checkers.ts';
 import { isDiskBreak } from '../disk/disk-port.ts';
@@ -105,7 +105,8 @@ export class World {
     const { options, setting } = this;
     const skewMs = chooseSkew(index, setting.hasWrongClock, this.chance, this.coverage);
     return {
-      settings: SIM_SETTINGS,
+      // Scripts look at what all machines have decided.
+      settings: options.script === undefined ? settingsOf(index, options.seed) : SIM_SETTINGS,
       logLevel: options.logLevel ?? 'warn',
       walRotateBytes: setting.walRotateBytes,
       skewMs: skewMs + (options.slowClocksMs?.[index] ?? 0),

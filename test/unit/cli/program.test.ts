@@ -51,6 +51,7 @@ describe('command line', () => {
       'validators',
       'tx',
       'query',
+      'light',
       'load',
     ]) {
       assert.match(help.out.join('\n'), new RegExp(`^ {2}${command} `, 'm'));

@@ -36,6 +36,10 @@ const OTHER_VALUES: Readonly<Record<string, string>> = {
   'rpc.cors_allowed_origins': 'https://a.example,*',
   'rpc.allowed_hosts': 'node.example',
   'mempool.min_gas_prices': '0.025ubizra,1uatom',
+  'storage.archive': 'true',
+  'statesync.enable': 'true',
+  'statesync.trust_hash': 'ab'.repeat(32),
+  'statesync.fallback': 'false',
   'instrumentation.prometheus': 'true',
   'instrumentation.prometheus_listen_addr': '[::1]:26670',
 };

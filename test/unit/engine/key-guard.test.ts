@@ -193,6 +193,15 @@ describe('R16: a key without its record', () => {
     }
   });
 
+  it('needs to be told once: what it signed long ago comes up in blocks that it catches up on, and it starts again', async () => {
+    const rig = await Rig.create('missing');
+    const { address } = rig.signer;
+    await rig.lookBack({ head: HEAD - 50 }, true);
+    const again = await Rig.reopen(rig.files.crash());
+    await again.lookBack({ commitAt: (height) => commitWith(height, address) });
+    assert.equal(again.guard.mutedHeight, HEAD + QUIET_HEIGHTS);
+  });
+
   it('keeps quiet beyond its newest signature on chain and in the log', async () => {
     const { address } = (await Rig.create('missing')).signer;
     const onChain = (signedHeight: number) => (height: number) =>

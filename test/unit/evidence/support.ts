@@ -1,7 +1,7 @@
 import { type Ed25519KeyPair, generateEd25519, signEd25519 } from '#crypto/ed25519.ts';
 import { sha256 } from '#crypto/hash.ts';
-import { byzantineValidators } from '#evidence/byzantine-validators.ts';
-import type { ChainHistory, SignedHeader } from '#evidence/history.ts';
+import type { ChainHistory } from '#evidence/history.ts';
+import { byzantineValidators } from '#light/byzantine-validators.ts';
 import type { BlockId } from '#types/block-id.ts';
 import { type Commit, type CommitSig, commitSignBytes, FLAG_COMMIT } from '#types/commit.ts';
 import {
@@ -10,6 +10,7 @@ import {
   makeDuplicateVoteEvidence,
 } from '#types/evidence.ts';
 import { type Header, hashHeader } from '#types/header.ts';
+import type { SignedHeader } from '#types/light-block.ts';
 import { DEFAULT_CONSENSUS_PARAMS } from '#types/params.ts';
 import { type Validator, ValidatorSet } from '#types/validator-set.ts';
 import { PREVOTE, type UnsignedVote, type Vote, voteSignBytes } from '#types/vote.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { InlineVerifier } from '#crypto/verifier.ts';
-import { byzantineValidators } from '#evidence/byzantine-validators.ts';
 import { verifyEvidence } from '#evidence/verify-evidence.ts';
+import { byzantineValidators } from '#light/byzantine-validators.ts';
 import type { Validator } from '#types/validator-set.ts';
 import { PaperChain, text } from './support.ts';
 

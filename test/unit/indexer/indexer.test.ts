@@ -211,6 +211,56 @@ describe('indexer', () => {
     assert.deepEqual(await rowsOf(kv), await rowsOf(expected));
   });
 
+  it('brings back what a success had replaced, and writes the same rows when it comes again', async () => {
+    const hash = sha256('once too early');
+    const times = [7, 0, 7].map((code, at): IndexedBlock => {
+      return {
+        height: at + 1,
+        txHashes: [hash],
+        txResults: [txResult([event('e', { k: 'v' })], code)],
+        blockEvents: [],
+      };
+    });
+    const { indexer, kv } = await chainOf(times);
+    const whole = await rowsOf(kv);
+    const remove = async (height: number): Promise<void> => {
+      const batch = kv.batch();
+      await indexer.remove(batch, times[height - 1] as IndexedBlock);
+      await batch.write({ sync: true });
+    };
+    assert.deepEqual(indexer.txByHash(hash), { height: 2, index: 0 });
+    await remove(3);
+    assert.deepEqual(indexer.txByHash(hash), { height: 2, index: 0 });
+    await remove(2);
+    assert.deepEqual(indexer.txByHash(hash), { height: 1, index: 0 });
+    assert.deepEqual(await rowsOf(kv), await rowsOf((await chainOf([times[0] as IndexedBlock])).kv));
+    for (const again of [2, 3, 2, 1]) {
+      const batch = kv.batch();
+      await indexer.index(batch, times[again - 1] as IndexedBlock);
+      await batch.write({ sync: true });
+    }
+    assert.deepEqual(await rowsOf(kv), whole);
+  });
+
+  it('forgets a pruned failure that a success had replaced', async () => {
+    const hash = sha256('once too early');
+    const kv = new MemoryKeyValue();
+    let base = 1;
+    const reader = { base: () => base, head: () => 2, results: async () => undefined };
+    const indexer = new Indexer({ kv, reader });
+    for (const [at, code] of [7, 0].entries()) {
+      const batch = kv.batch();
+      const results = { txResults: [txResult([], code)], blockEvents: [] };
+      await indexer.index(batch, { height: at + 1, txHashes: [hash], ...results });
+      await batch.write({ sync: true });
+    }
+    base = 2;
+    const batch = kv.batch();
+    await indexer.remove(batch, { height: 2, txHashes: [hash], txResults: [txResult([])], blockEvents: [] });
+    await batch.write({ sync: true });
+    assert.equal(indexer.txByHash(hash), undefined);
+  });
+
   it('notices a damaged row', async () => {
     const { indexer, kv } = await chainOf([block(1, [[event('e', { k: 'v' })]])]);
     for await (const [key, value] of kv.iterate({})) {

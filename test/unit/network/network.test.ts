@@ -54,6 +54,10 @@ async function makeNode(name: string, overrides: Partial<NetworkHandlers> = {}):
     getTxs: async (_peer, { indexes }) => ({ txs: indexes.map((index) => bytesOf(index + 1, 1)) }),
     getBlockById: async () => ({ block: undefined }),
     getPending: async () => ({ txs: [] }),
+    getSnapshots: async () => ({ snapshots: [] }),
+    getManifest: async () => ({ manifest: undefined }),
+    getChunk: async () => ({ chunk: undefined }),
+    getLightBlocks: async () => ({ blocks: [] }),
     getStatus: async () => ({ headHeight: 4, baseHeight: 1, headBlockId: blockId(3) }),
     ...overrides,
   });

@@ -13,7 +13,7 @@ import {
 } from '#network/request-codec.ts';
 import { PART_BYTES } from '#types/limits.ts';
 import { BizraError } from '#util/errors.ts';
-import { blockId, bytesOf, commit } from './support/samples.ts';
+import { blockId, bytesOf, commit, lightBlock } from './support/samples.ts';
 
 const LIMITS = { maxBlockBytes: 10_000, maxTxBytes: 1_000 };
 
@@ -29,6 +29,10 @@ const PAIRS: { readonly [Kind in RequestKind]: readonly [RequestOf<Kind>, Answer
   getBlockById: [{ kind: 'getBlockById', blockId: blockId(1), height: 9 }, { block: bytesOf(300, 1) }],
   getStatus: [{ kind: 'getStatus' }, { headHeight: 10, baseHeight: 3, headBlockId: blockId(4) }],
   getPending: [{ kind: 'getPending' }, { txs: [bytesOf(10, 1), bytesOf(20, 2)] }],
+  getSnapshots: [{ kind: 'getSnapshots' }, { snapshots: [{ height: 9, id: bytesOf(32, 1), chunks: 100_000 }] }],
+  getManifest: [{ kind: 'getManifest', height: 9, id: bytesOf(32, 1) }, { manifest: bytesOf(300, 1) }],
+  getChunk: [{ kind: 'getChunk', height: 9, id: bytesOf(32, 1), index: 3 }, { chunk: bytesOf(300, 1) }],
+  getLightBlocks: [{ kind: 'getLightBlocks', from: 7, count: 2 }, { blocks: [lightBlock()] }],
 };
 
 describe('network requests', () => {
@@ -46,7 +50,7 @@ describe('network requests', () => {
 
   it('random requests and answers are refused with a BizraError', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 6 }), fc.uint8Array({ maxLength: 200 }), (tag, bytes) => {
+      fc.property(fc.integer({ min: 0, max: 10 }), fc.uint8Array({ maxLength: 200 }), (tag, bytes) => {
         decodesOrRefuses(() => decodeRequest(Uint8Array.of(tag, ...bytes)));
         for (const [request] of Object.values(PAIRS)) decodesOrRefuses(() => decodeAnswer(request, bytes, LIMITS));
       }),
@@ -59,6 +63,7 @@ describe('network requests', () => {
       { kind: 'getTxs', blockId: blockId(1), height: 9, indexes: [] },
       { kind: 'getBlocks', from: 0, count: 1, maxBytes: 1 },
       { kind: 'getBlocks', from: 1, count: 0, maxBytes: 1 },
+      { kind: 'getLightBlocks', from: 1, count: 0 },
     ];
     for (const request of refused) {
       assert.throws(() => decodeRequest(encodeRequest(request)), { code: 'malformed' });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { InlineVerifier } from '#crypto/verifier.ts';
+import type { BlockPreparation } from '#engine/block-preparation.ts';
 import { makeBody } from '#engine/body.ts';
 import type { Chain } from '#engine/chain.ts';
 import type { Engine } from '#engine/engine.ts';
@@ -31,6 +32,7 @@ describe('block sync over the chain', () => {
       chain: chain as unknown as Chain,
       engine: {} as Engine,
       verifier: new InlineVerifier(),
+      preparation: {} as BlockPreparation,
     });
     return {
       sync,

@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { calculateExistenceRoot, type ics23, verifyExistence } from '@confio/ics23';
-import { CommitmentProof, HashOp, LengthOp } from 'cosmjs-types/cosmos/ics23/v1/proofs';
+import {
+  CommitmentProof,
+  type ExistenceProof,
+  HashOp,
+  type InnerOp,
+  LengthOp,
+} from 'cosmjs-types/cosmos/ics23/v1/proofs';
 import fc from 'fast-check';
 import { sha256 } from '#crypto/hash.ts';
-import { type Claim, verifyProof } from '#state/proof-verify.ts';
+import { type Claim, verifyProof } from '#light/proof-verify.ts';
 import type { ProofOp } from '#state/store.ts';
 import { concatBytes } from '#util/bytes.ts';
 import { ModelledState, modelKey, type Write } from './support.ts';
@@ -24,6 +30,23 @@ function refused(ops: readonly ProofOp[], appHash: Uint8Array, claim: Claim): vo
   assert.throws(() => verifyProof(ops, appHash, claim), { code: 'bad_proof' });
 }
 
+/** The chain of proofs with another one for the store's tree, and the app hash that the two then lead to. */
+function withRoot(ops: readonly ProofOp[], exist: ExistenceProof): { ops: ProofOp[]; appHash: Uint8Array } {
+  const [tree, map] = ops as readonly [ProofOp, ProofOp];
+  const up = (hash: Uint8Array, path: readonly InnerOp[]) =>
+    path.reduce((below, { prefix, suffix }) => sha256(concatBytes(prefix, below, suffix)), hash);
+  const root = up(sha256(concatBytes(bytes(0), sha256(exist.key), sha256(exist.value))), exist.path);
+  const top = { ...(CommitmentProof.decode(map.data).exist as ExistenceProof), value: root };
+  const leaf = concatBytes(bytes(0, top.key.length), top.key, bytes(32), sha256(root));
+  return {
+    ops: [
+      { ...tree, key: exist.key, data: CommitmentProof.encode({ exist }).finish() },
+      { ...map, data: CommitmentProof.encode({ exist: top }).finish() },
+    ],
+    appHash: up(sha256(leaf), top.path),
+  };
+}
+
 describe('proofs', () => {
   it('show every existing and every absent key, for stores of any size', async () => {
     for (const count of [0, 1, 2, 3, 7, 64, 300]) {
@@ -38,13 +61,11 @@ describe('proofs', () => {
     }
   });
 
-  it('show the sentinel, and absence in a store with nothing else', async () => {
+  it('show absence in a store with nothing but its sentinel, and nothing of the sentinel itself', async () => {
     const { state } = await bankOf(0);
-    const sentinel = await state.prove('acc', bytes(0xff));
-    assert.deepEqual(sentinel.value, bytes(1));
-    verifyProof(sentinel.ops, state.appHash, { store: 'acc', key: bytes(0xff), value: bytes(1) });
     const absent = await state.prove('acc', bytes(1));
     verifyProof(absent.ops, state.appHash, { store: 'acc', key: bytes(1), value: undefined });
+    await assert.rejects(state.prove('acc', bytes(0xff)), { code: 'bad_proof' });
   });
 
   it('fail with any single bit flipped, in the proof, the claim or the app hash', async () => {
@@ -118,23 +139,36 @@ describe('proofs', () => {
     const { value, ops } = await state.prove('bank', key);
     const proof = CommitmentProof.decode((ops[0] as ProofOp).data).exist;
     assert.ok(proof?.leaf);
-    const first = proof.path[0] as { hash: HashOp; prefix: Uint8Array; suffix: Uint8Array };
+    const first = proof.path[0] as InnerOp;
     const hash = new Uint8Array(32);
-    const changed = [
-      { ...proof, path: [{ ...first, prefix: concatBytes(bytes(1), hash), suffix: hash }, ...proof.path.slice(1)] },
-      { ...proof, path: [{ ...first, prefix: bytes(1), suffix: bytes() }, ...proof.path.slice(1)] },
-      { ...proof, path: [{ ...first, prefix: bytes(0), suffix: hash }, ...proof.path.slice(1)] },
-      { ...proof, path: [{ ...first, prefix: bytes(), suffix: hash }, ...proof.path.slice(1)] },
-      { ...proof, path: [{ ...first, prefix: concatBytes(bytes(1), hash, hash), suffix: bytes() }] },
-      { ...proof, path: [{ ...first, hash: HashOp.NO_HASH }, ...proof.path.slice(1)] },
-      { ...proof, leaf: { ...proof.leaf, prefix: bytes(1) } },
-      { ...proof, leaf: { ...proof.leaf, prefix: bytes() } },
-      { ...proof, leaf: { ...proof.leaf, prehashKey: HashOp.NO_HASH } },
-      { ...proof, leaf: { ...proof.leaf, prehashValue: HashOp.NO_HASH } },
-      { ...proof, leaf: { ...proof.leaf, length: LengthOp.VAR_PROTO } },
+    const paths: InnerOp[] = [
+      { ...first, prefix: concatBytes(bytes(1), hash), suffix: hash },
+      { ...first, prefix: bytes(1), suffix: bytes() },
+      { ...first, prefix: bytes(0), suffix: hash },
+      { ...first, prefix: bytes(0, ...hash), suffix: bytes() },
+      { ...first, prefix: bytes(), suffix: hash },
+      { ...first, prefix: concatBytes(bytes(1), hash, hash), suffix: bytes() },
+      { ...first, prefix: concatBytes(bytes(1), hash.subarray(1)), suffix: bytes() },
+      { ...first, prefix: bytes(1), suffix: hash.subarray(1) },
+      { ...first, hash: HashOp.NO_HASH },
     ];
-    for (const exist of changed) {
-      const data = CommitmentProof.encode({ exist }).finish();
+    for (const step of paths) {
+      // The app hash is what such steps lead to: only their form is wrong.
+      const forged = withRoot(ops, { ...proof, path: [step, ...proof.path.slice(1)] });
+      refused(forged.ops, forged.appHash, { store: 'bank', key, value });
+    }
+    const whole = withRoot(ops, proof);
+    assert.deepEqual(whole.appHash, state.appHash);
+    verifyProof(whole.ops, whole.appHash, { store: 'bank', key, value });
+    const leaves = [
+      { ...proof.leaf, prefix: bytes(1) },
+      { ...proof.leaf, prefix: bytes() },
+      { ...proof.leaf, prehashKey: HashOp.NO_HASH },
+      { ...proof.leaf, prehashValue: HashOp.NO_HASH },
+      { ...proof.leaf, length: LengthOp.VAR_PROTO },
+    ];
+    for (const leaf of leaves) {
+      const data = CommitmentProof.encode({ exist: { ...proof, leaf } }).finish();
       refused(ops.with(0, { ...(ops[0] as ProofOp), data }), state.appHash, { store: 'bank', key, value });
     }
     const { leaf: _, ...withoutLeaf } = proof;
@@ -142,6 +176,25 @@ describe('proofs', () => {
       const data = CommitmentProof.encode(CommitmentProof.fromPartial(proofOf)).finish();
       refused(ops.with(0, { ...(ops[0] as ProofOp), data }), state.appHash, { store: 'bank', key, value });
     }
+  });
+
+  it('ics23-leaf-inner-ambiguity: a value that looks like a leaf proves nothing, though the hashes fit', async () => {
+    // Whoever may store 65 bytes stores the leaf of an entry that does not exist, and takes the real leaf for a node.
+    const [stolen, riches] = [bytes(2, 9, 9), bytes(0xff, 0xff)];
+    const inside = concatBytes(bytes(0), sha256(stolen), sha256(riches));
+    const own = bytes(2, 0, 1);
+    const { state } = await ModelledState.start([
+      ['bank', own, inside],
+      ['bank', bytes(2, 0, 2), bytes(1)],
+    ]);
+    const { ops } = await state.prove('bank', own);
+    const proof = CommitmentProof.decode((ops[0] as ProofOp).data).exist;
+    assert.ok(proof !== undefined);
+    const step = { hash: HashOp.SHA256, prefix: concatBytes(bytes(0), sha256(own)), suffix: bytes() };
+    const exist = { ...proof, key: stolen, value: riches, path: [step, ...proof.path] };
+    const forged = withRoot(ops, exist);
+    assert.deepEqual(forged.appHash, state.appHash, 'the hashes lead to the true app hash');
+    refused(forged.ops, state.appHash, { store: 'bank', key: stolen, value: riches });
   });
 
   it('absence is refused when a key lies between the neighbours, or one of them is left out', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { generateEd25519 } from '#crypto/ed25519.ts';
 import { checkNewestHeights } from '#storage/block-check.ts';
 import { hashKey, ROW, rowKey } from '#storage/block-rows.ts';
-import { BlockStore, type HeightResults, type StoredHeight } from '#storage/block-store.ts';
+import { BlockStore, type HeightResults, type StoredHeader, type StoredHeight } from '#storage/block-store.ts';
 import { MemoryKeyValue } from '#storage/memory.ts';
 import { type Block, blockIdOf, encodeBlock, txHash } from '#types/block.ts';
 import { NIL_BLOCK_ID } from '#types/block-id.ts';
@@ -248,8 +248,7 @@ async function put(kv: MemoryKeyValue, key: Uint8Array, value: Uint8Array): Prom
 
 describe('the check of the newest heights at start', () => {
   const check = async (kv: MemoryKeyValue): Promise<void> => {
-    const { base, head } = await BlockStore.open(kv);
-    await checkNewestHeights(kv, { base, head }, NEVER_PAUSE);
+    await checkNewestHeights(kv, await BlockStore.open(kv), NEVER_PAUSE);
   };
 
   it('finds nothing wrong with what was written', async () => {
@@ -281,3 +280,91 @@ describe('the check of the newest heights at start', () => {
 function isDamage(error: unknown): boolean {
   return error instanceof MachineError && error.code === 'damaged';
 }
+
+describe('what a store holds below its blocks', () => {
+  const headerOf = (height: number, validatorsHash: Uint8Array): StoredHeader => {
+    const block = blockAt(height, 0);
+    const header = { ...block.header, validatorsHash };
+    const appHash = new Uint8Array(32).fill(height);
+    return { height, blockId: blockIdOf(block), header, commit: EMPTY_COMMIT, appHash, signers: FIRST_SET };
+  };
+
+  async function seeded(height: number): Promise<{ store: BlockStore; kv: MemoryKeyValue }> {
+    const kv = new MemoryKeyValue();
+    const store = await BlockStore.open(kv);
+    const batch = kv.batch();
+    const validators = FIRST_SET.incremented(7);
+    store.seed(batch, { ...headerOf(height, FIRST_SET.hash()), validators, params: DEFAULT_CONSENSUS_PARAMS });
+    assert.equal(store.head, 0, 'nothing shows before the batch does');
+    await batch.write({ sync: true });
+    return { store, kv };
+  }
+
+  async function putBelow(store: BlockStore, kv: MemoryKeyValue, stored: StoredHeader): Promise<void> {
+    const batch = kv.batch();
+    const { headerBase } = store;
+    store.putHeader(batch, stored);
+    assert.equal(store.headerBase, headerBase, 'nothing shows before the batch does');
+    await batch.write({ sync: true });
+    assert.equal(store.headerBase, stored.height);
+  }
+
+  it('begins at a snapshot, with the header of its height alone, and goes on from there', async () => {
+    const { store: seed, kv } = await seeded(10);
+    for (const store of [seed, await BlockStore.open(kv)]) {
+      assert.deepEqual([store.headerBase, store.base, store.head], [10, 11, 10]);
+      assert.deepEqual(store.meta(10)?.header, headerOf(10, FIRST_SET.hash()).header);
+      assert.deepEqual(store.commit(10), EMPTY_COMMIT);
+      assert.equal(store.block(10), undefined);
+      assert.equal(store.results(10), undefined);
+      assert.deepEqual((await store.signers(10)).hash(), FIRST_SET.hash());
+      assert.deepEqual((await store.validators(11)).encode(), FIRST_SET.incremented(7).encode());
+      await assert.rejects(store.signers(9), { code: 'not_stored' });
+      await checkNewestHeights(kv, store, NEVER_PAUSE);
+    }
+    const chain = new Chain(kv, seed);
+    chain.validators = FIRST_SET.incremented(7);
+    await chain.add(11, 3);
+    assert.deepEqual([seed.headerBase, seed.base, seed.head], [10, 11, 11]);
+    assert.equal(seed.block(11)?.txs.length, 3);
+    await checkNewestHeights(kv, seed, NEVER_PAUSE);
+  });
+
+  it('takes headers of earlier heights, downwards, and knows who signed each of them', async () => {
+    const { store, kv } = await seeded(300);
+    const other = ValidatorSet.create([{ pubKey: validatorKey(5), votingPower: 7n }]);
+    for (let height = 299; height >= 20; height--) {
+      const signers = height < 100 ? other : FIRST_SET;
+      await putBelow(store, kv, { ...headerOf(height, signers.hash()), signers });
+    }
+    for (const opened of [store, await BlockStore.open(kv)]) {
+      assert.deepEqual([opened.headerBase, opened.base, opened.head], [20, 301, 300]);
+      for (const height of [20, 99, 100, 255, 256, 299, 300]) {
+        assert.equal(opened.meta(height)?.header.height, height);
+        assert.deepEqual((await opened.signers(height)).hash(), (height < 100 ? other : FIRST_SET).hash());
+      }
+      assert.deepEqual((await opened.validators(301)).encode(), FIRST_SET.incremented(7).encode());
+      await checkNewestHeights(kv, opened, NEVER_PAUSE);
+    }
+    const sets = kv.keys().filter((key) => key[0] === 0x62 && key[1] === ROW.validators);
+    assert.ok(sets.length < 8, `${sets.length} rows of validators`);
+    const gap = kv.batch();
+    assert.throws(() => store.putHeader(gap, headerOf(18, FIRST_SET.hash())), /without a gap/);
+  });
+
+  it('a lost header row of any height below the blocks is found at start', async () => {
+    const { store, kv } = await seeded(5);
+    await putBelow(store, kv, headerOf(4, FIRST_SET.hash()));
+    for (const kind of [ROW.meta, ROW.commit]) {
+      for (const height of [4, 5]) {
+        const row = rowKey(kind, height);
+        const kept = kv.get(row) as Uint8Array;
+        kv.corrupt(row, () => undefined);
+        await assert.rejects(checkNewestHeights(kv, store, NEVER_PAUSE), { code: 'damaged' });
+        const batch = kv.batch();
+        batch.put(row, kept);
+        await batch.write({ sync: true });
+      }
+    }
+  });
+});

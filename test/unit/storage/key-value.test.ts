@@ -82,7 +82,10 @@ async function run(kv: KeyValue, operations: readonly Operation[]): Promise<stri
     } else if (operation.kind === 'get') {
       log.push(...operation.keys.map((key) => show(kv.get(key))));
       log.push(...(await kv.getMany(operation.keys)).map(show));
-      for (const snapshot of snapshots) log.push(...operation.keys.map((key) => show(snapshot.get(key))));
+      for (const snapshot of snapshots) {
+        log.push(...operation.keys.map((key) => show(snapshot.get(key))));
+        log.push(...(await snapshot.getMany(operation.keys)).map(show));
+      }
     } else if (operation.kind === 'iterate') {
       for (const reader of [kv, ...snapshots]) {
         for await (const [key, value] of reader.iterate(cleaned(operation.range)))

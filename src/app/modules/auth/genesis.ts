@@ -1,14 +1,24 @@
 import { accountAddress } from '#crypto/address.ts';
 import { hasSecp256k1KeyForm } from '#crypto/secp256k1-form.ts';
-import { equalBytes } from '#util/bytes.ts';
+import type { StateView } from '#state/store.ts';
+import { equalBytes, fromLatin1 } from '#util/bytes.ts';
 import { type Address, type AddressBook, isAddress } from '../../address.ts';
+import { fromBase64, toBase64 } from '../../codec/text.ts';
 import { genesisError } from '../../errors.ts';
-import { genesisList, genesisNumber, genesisObject, genesisText } from '../../genesis-fields.ts';
+import {
+  type GenesisPart,
+  genesisList,
+  genesisNumber,
+  genesisObject,
+  genesisText,
+  type Json,
+} from '../../genesis-fields.ts';
+import { readRecord } from '../../query/handler.ts';
 import type { StoreAccess } from '../../store/collection.ts';
 import { type Account, BASE_ACCOUNT_URL, MODULE_ACCOUNT_URL, SECP256K1_PUB_KEY_URL } from './account.ts';
 import { FEE_COLLECTOR } from './module-accounts.ts';
-import { parseAuthParams } from './params.ts';
-import type { AuthState } from './state.ts';
+import { authParamsMessage, parseAuthParams } from './params.ts';
+import { ACCOUNT_PREFIX, AUTH_STORE, type AuthState } from './state.ts';
 
 const FIELD = 'app_state.auth';
 
@@ -39,6 +49,42 @@ export function initAuthGenesis(
   for (const address of funded) {
     if (auth.getAccount(access, address) === undefined) auth.createAccount(access, address);
   }
+}
+
+/** What `initAuthGenesis` makes the same state of. */
+export async function exportAuthGenesis(view: StateView, auth: AuthState): Promise<GenesisPart> {
+  const params = authParamsMessage(await auth.queryParams((collection, key) => readRecord(view, collection, key)));
+  return {
+    params: {
+      max_memo_characters: String(params.maxMemoCharacters),
+      tx_sig_limit: String(params.txSigLimit),
+      tx_size_cost_per_byte: String(params.txSizeCostPerByte),
+      sig_verify_cost_ed25519: String(params.sigVerifyCostEd25519),
+      sig_verify_cost_secp256k1: String(params.sigVerifyCostSecp256k1),
+    },
+    accounts: exportAccounts(view, auth),
+  };
+}
+
+async function* exportAccounts(view: StateView, auth: AuthState): AsyncGenerator<Json> {
+  for await (const [, value] of view.iterate(AUTH_STORE, { prefix: fromLatin1(ACCOUNT_PREFIX) })) {
+    const account = auth.accounts.codec.decode(value);
+    const { module } = account;
+    if (module === undefined) yield { '@type': BASE_ACCOUNT_URL, ...baseJson(account) };
+    else {
+      const { name, permissions } = module;
+      yield { '@type': MODULE_ACCOUNT_URL, base_account: baseJson(account), name, permissions: [...permissions] };
+    }
+  }
+}
+
+function baseJson({ address, pubKey, accountNumber, sequence }: Account): { readonly [name: string]: Json } {
+  return {
+    address: address.text,
+    pub_key: pubKey === undefined ? null : { '@type': SECP256K1_PUB_KEY_URL, key: toBase64(pubKey) },
+    account_number: String(accountNumber),
+    sequence: String(sequence),
+  };
 }
 
 function readAccounts(addresses: AddressBook, value: unknown): Account[] {
@@ -105,12 +151,6 @@ function readPubKey(address: Address, value: unknown, field: string): Uint8Array
     throw genesisError(`${field}.key`, `is not the key of ${address.text}`);
   }
   return key;
-}
-
-function fromBase64(text: string): Uint8Array | undefined {
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) return undefined;
-  const binary = atob(text);
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
 }
 
 /** Sorted by number. The first account with a number keeps it. */

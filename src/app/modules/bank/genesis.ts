@@ -1,11 +1,31 @@
 import type { Metadata } from 'cosmjs-types/cosmos/bank/v1beta1/bank';
+import type { StateView } from '#state/store.ts';
+import { fromLatin1, toLatin1 } from '#util/bytes.ts';
 import { type Address, type AddressBook, isAddress } from '../../address.ts';
 import { type Coin, isAmountInRange, isDenom, parseAmount } from '../../coins.ts';
 import { genesisError } from '../../errors.ts';
-import { genesisBoolean, genesisList, genesisNumber, genesisObject, genesisText } from '../../genesis-fields.ts';
+import {
+  type GenesisPart,
+  genesisBoolean,
+  genesisList,
+  genesisNumber,
+  genesisObject,
+  genesisText,
+  type Json,
+} from '../../genesis-fields.ts';
+import { readRecord } from '../../query/handler.ts';
 import type { StoreAccess } from '../../store/collection.ts';
+import { denomOfBalanceKey } from './invariants.ts';
 import { parseBankParams } from './params.ts';
-import type { BankState } from './state.ts';
+import {
+  BALANCES_PREFIX,
+  BANK_STORE,
+  type BankState,
+  decodeAmount,
+  METADATA_PREFIX,
+  SEND_ENABLED_PREFIX,
+  SUPPLY_PREFIX,
+} from './state.ts';
 
 const FIELD = 'app_state.bank';
 
@@ -25,6 +45,60 @@ export function initBankGenesis(
   writeSendEnabled(access, bank, state.send_enabled);
   writeMetadata(access, bank, state.denom_metadata);
   return owners;
+}
+
+/** What `initBankGenesis` makes the same state of. */
+export async function exportBankGenesis(
+  view: StateView,
+  bank: BankState,
+  addresses: AddressBook,
+): Promise<GenesisPart> {
+  const { defaultSendEnabled } = await bank.queryParams((collection, key) => readRecord(view, collection, key));
+  return {
+    params: { send_enabled: [], default_send_enabled: defaultSendEnabled },
+    balances: exportBalances(view, addresses),
+    supply: exportSupply(view),
+    denom_metadata: exportMetadata(view, bank),
+    send_enabled: exportSendEnabled(view),
+  };
+}
+
+/** One entry an owner: their keys begin alike, so they follow each other. */
+async function* exportBalances(view: StateView, addresses: AddressBook): AsyncGenerator<Json> {
+  let owner = '';
+  let coins: Json[] = [];
+  const entry = (): Json => ({ address: addresses.ofBytes(fromLatin1(owner)).text, coins });
+  for await (const [key, value] of view.iterate(BANK_STORE, { prefix: fromLatin1(BALANCES_PREFIX) })) {
+    const address = toLatin1(key.subarray(2, 2 + (key[1] as number)));
+    if (address !== owner && coins.length > 0) {
+      yield entry();
+      coins = [];
+    }
+    owner = address;
+    coins.push({ denom: denomOfBalanceKey(key), amount: String(decodeAmount(value)) });
+  }
+  if (coins.length > 0) yield entry();
+}
+
+async function* exportSupply(view: StateView): AsyncGenerator<Json> {
+  for await (const [key, value] of view.iterate(BANK_STORE, { prefix: fromLatin1(SUPPLY_PREFIX) })) {
+    yield { denom: toLatin1(key.subarray(1)), amount: String(decodeAmount(value)) };
+  }
+}
+
+async function* exportMetadata(view: StateView, bank: BankState): AsyncGenerator<Json> {
+  for await (const [, value] of view.iterate(BANK_STORE, { prefix: fromLatin1(METADATA_PREFIX) })) {
+    const { denomUnits, uriHash, ...texts } = bank.metadata.codec.decode(value);
+    const { description, base, display, name, symbol, uri } = texts;
+    const units = denomUnits.map(({ denom, exponent, aliases }) => ({ denom, exponent, aliases: [...aliases] }));
+    yield { description, denom_units: units, base, display, name, symbol, uri, uri_hash: uriHash };
+  }
+}
+
+async function* exportSendEnabled(view: StateView): AsyncGenerator<Json> {
+  for await (const [key, value] of view.iterate(BANK_STORE, { prefix: fromLatin1(SEND_ENABLED_PREFIX) })) {
+    yield { denom: toLatin1(key.subarray(1)), enabled: value[0] === 1 };
+  }
 }
 
 function writeBalances(

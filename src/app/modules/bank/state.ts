@@ -14,7 +14,7 @@ export const SUPPLY_PREFIX = '\x00';
 export const METADATA_PREFIX = '\x01';
 export { BALANCES_PREFIX } from '../../address.ts';
 
-const SEND_ENABLED_PREFIX = '\x04';
+export const SEND_ENABLED_PREFIX = '\x04';
 const PARAMS_KEY = '\x05';
 
 /** Decimal ASCII text. Zero is never kept: the record is deleted (regression zero-balance-keys). */

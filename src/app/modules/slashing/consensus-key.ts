@@ -5,7 +5,8 @@ import { assert } from '#util/assert.ts';
 import { encodeMessage } from '../../codec/exact-writer.ts';
 import type { Codec } from '../../store/collection.ts';
 
-const TYPE_URLS: Readonly<Record<PublicKey['type'], string>> = {
+/** The SDK's names of key types. */
+export const CONSENSUS_KEY_URLS: Readonly<Record<PublicKey['type'], string>> = {
   ed25519: '/cosmos.crypto.ed25519.PubKey',
   secp256k1: '/cosmos.crypto.secp256k1.PubKey',
 };
@@ -16,12 +17,14 @@ export const consensusKeyCodec: Codec<PublicKey> = {
   size: (key) => encodeKey(key).length,
   decode: (bytes) => {
     const { typeUrl, value } = Any.decode(bytes);
-    const type = (Object.keys(TYPE_URLS) as PublicKey['type'][]).find((name) => TYPE_URLS[name] === typeUrl);
+    const type = (Object.keys(CONSENSUS_KEY_URLS) as PublicKey['type'][]).find(
+      (name) => CONSENSUS_KEY_URLS[name] === typeUrl,
+    );
     assert(type !== undefined, 'a stored consensus key has a known type');
     return { type, bytes: PubKey.decode(value).key };
   },
 };
 
 function encodeKey({ type, bytes }: PublicKey): Uint8Array {
-  return encodeMessage(Any, { typeUrl: TYPE_URLS[type], value: encodeMessage(PubKey, { key: bytes }) });
+  return encodeMessage(Any, { typeUrl: CONSENSUS_KEY_URLS[type], value: encodeMessage(PubKey, { key: bytes }) });
 }

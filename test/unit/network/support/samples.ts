@@ -3,7 +3,9 @@ import { NIL_BLOCK_ID } from '#types/block-id.ts';
 import { type Commit, EMPTY_COMMIT, FLAG_COMMIT } from '#types/commit.ts';
 import type { Evidence } from '#types/evidence.ts';
 import type { Header } from '#types/header.ts';
+import type { LightBlock } from '#types/light-block.ts';
 import type { Proposal } from '#types/proposal.ts';
+import { ValidatorSet } from '#types/validator-set.ts';
 import { PREVOTE, type Vote } from '#types/vote.ts';
 
 /** Well-formed values; signatures are not real. */
@@ -61,6 +63,14 @@ export function commit(): Commit {
     signature: bytesOf(64, 2),
   } as const;
   return { height: 6, round: 0, blockId: blockId(5), signatures: [signature, signature] };
+}
+
+export function validators(power = 5n): ValidatorSet {
+  return ValidatorSet.create([{ pubKey: { type: 'ed25519', bytes: bytesOf(32, 7) }, votingPower: power }]);
+}
+
+export function lightBlock(height = 7, set = validators()): LightBlock {
+  return { header: { ...header(), height }, commit: commit(), validators: set };
 }
 
 export function evidence(): Evidence {

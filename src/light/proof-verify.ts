@@ -8,9 +8,8 @@ import {
 } from 'cosmjs-types/cosmos/ics23/v1/proofs';
 import { sha256 } from '#crypto/hash.ts';
 import { compareBytes, concatBytes, equalBytes } from '#util/bytes.ts';
-import { BizraError } from '#util/errors.ts';
-import { SIMPLE_LEAF, SMT_LEAF } from './proof.ts';
-import type { ProofOp, StoreName } from './store.ts';
+import { lightError } from './errors.ts';
+import { type ProofOp, SIMPLE_LEAF, SMT_LEAF } from './proof-spec.ts';
 
 const HASH_BYTES = 32;
 const INNER_PREFIX = 1;
@@ -28,7 +27,8 @@ const SIMPLE: Spec = { type: 'ics23:simple', leaf: SIMPLE_LEAF, depthMax: 128 };
 
 /** What is claimed: the value under a key, or with `value` undefined that there is none. */
 export interface Claim {
-  readonly store: StoreName;
+  /** Name of a module's store, such as `bank`. */
+  readonly store: string;
   readonly key: Uint8Array;
   readonly value: Uint8Array | undefined;
 }
@@ -59,7 +59,7 @@ function decode(op: ProofOp, spec: Spec): CommitmentProof {
   try {
     proof = CommitmentProof.decode(op.data);
   } catch (error) {
-    throw new BizraError('bad_proof', 'the proof cannot be decoded', { cause: error });
+    throw lightError('bad_proof', 'the proof cannot be decoded', { cause: error });
   }
   demand(proof.batch === undefined && proof.compressed === undefined, 'it is a single proof');
   demand((proof.exist === undefined) !== (proof.nonexist === undefined), 'it shows one thing');
@@ -160,5 +160,5 @@ function sameStep(a: InnerOp, b: InnerOp): boolean {
 }
 
 function demand(condition: boolean, what: string): asserts condition {
-  if (!condition) throw new BizraError('bad_proof', `the proof is not valid: it must hold that ${what}`);
+  if (!condition) throw lightError('bad_proof', `the proof is not valid: it must hold that ${what}`);
 }

@@ -1,9 +1,8 @@
 import { type CommitSig, FLAG_COMMIT } from '#types/commit.ts';
 import type { Header } from '#types/header.ts';
+import type { ConflictingBlock, SignedHeader } from '#types/light-block.ts';
 import type { Validator, ValidatorSet } from '#types/validator-set.ts';
 import { compareBytes, equalBytes } from '#util/bytes.ts';
-import type { SignedHeader } from './history.ts';
-import type { ConflictingBlock } from './light-block.ts';
 
 /**
  * Who can be proven to have made a conflicting block, power descending, then address ascending (CometBFT's

@@ -1,0 +1,195 @@
+import type { Verifier } from '#crypto/verifier.ts';
+import { verifyBackwards } from '#light/index.ts';
+import type { Clock } from '#ports/clock.ts';
+import type { PeerId } from '#ports/transport.ts';
+import type { Logger } from '#telemetry/logger.ts';
+import { equalBlockIds } from '#types/block-id.ts';
+import { commitSignBytes, FLAG_COMMIT, hashCommit } from '#types/commit.ts';
+import type { Header } from '#types/header.ts';
+import type { LightBlock } from '#types/light-block.ts';
+import { equalBytes } from '#util/bytes.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
+import type { StateSyncPeers } from './state-sync-peers.ts';
+
+/** Headers in one request, and requests ahead of what is verified. */
+const RANGE_HEIGHTS = 128;
+const RANGES_AHEAD = 6;
+const PER_PEER = 2;
+/** A peer that did not deliver is left alone this long. */
+const REST_MS = 1_000;
+const LOOK_EVERY_MS = 200;
+const REPORT_EVERY_MS = 5_000;
+
+/** Where headers go, downwards without a gap. */
+export interface HeaderSink {
+  /** The lowest one that is there. */
+  lowest(): Header;
+  /** Whether evidence about this header's height could still be in a block: then the one below may be needed. */
+  isRecent(header: Header): boolean;
+  /** In the order of falling heights, each verified. */
+  put(blocks: readonly LightBlock[]): Promise<void>;
+}
+
+/** Who gives headers: peers, or a file that they come with. */
+export type HeaderPeers = Pick<StateSyncPeers, 'usable' | 'lightBlocks' | 'isSilence' | 'sleep' | 'lied'>;
+
+export interface HeaderBackfillComponents {
+  readonly peers: HeaderPeers;
+  readonly sink: HeaderSink;
+  readonly verifier: Verifier;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+  /** Who is asked for what is missing. */
+  asked: PeerId | undefined;
+  /** Ascending, as far as they came, and who sent them. */
+  blocks: { readonly peer: PeerId; readonly block: LightBlock }[];
+}
+
+/**
+ * Fetches headers with commits and validators below a verified header, back to the age of evidence: without them a node
+ * cannot judge evidence that a block may carry. Hash links prove headers, their hashes prove validators and commits.
+ */
+export class HeaderBackfill {
+  private readonly parts: HeaderBackfillComponents;
+  private readonly options: { readonly chainId: string; readonly lowest: number; readonly patienceMs: number };
+  private readonly ranges: Range[] = [];
+  private readonly restUntilMs = new Map<PeerId, number>();
+  /** Peers that have no header below this height. */
+  private readonly floors = new Map<PeerId, number>();
+  private nextTo: number;
+  private progressMs: number;
+  private reportedMs: number;
+  private failure: { readonly error: unknown } | undefined;
+
+  /** `lowest` is the chain's first height. */
+  constructor(
+    components: HeaderBackfillComponents,
+    options: { readonly chainId: string; readonly lowest: number; readonly patienceMs: number },
+  ) {
+    this.parts = components;
+    this.options = options;
+    this.nextTo = components.sink.lowest().height - 1;
+    this.progressMs = components.clock.monotonicMs();
+    this.reportedMs = this.progressMs;
+  }
+
+  /** True when all that is needed is there; false when nobody had more for `patienceMs`. */
+  async run(): Promise<boolean> {
+    const { sink, peers, clock } = this.parts;
+    for (;;) {
+      if (this.failure !== undefined) throw this.failure.error;
+      const lowest = sink.lowest();
+      if (lowest.height <= this.options.lowest || !sink.isRecent(lowest)) return true;
+      if (clock.monotonicMs() - this.progressMs > this.options.patienceMs) return false;
+      this.askMore();
+      this.report(lowest.height);
+      if (!(await this.takeNext())) await peers.sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  private askMore(): void {
+    while (this.ranges.length < RANGES_AHEAD && this.nextTo >= this.options.lowest) {
+      const from = Math.max(this.options.lowest, this.nextTo - RANGE_HEIGHTS + 1);
+      this.ranges.push({ from, to: this.nextTo, asked: undefined, blocks: [] });
+      this.nextTo = from - 1;
+    }
+    for (const range of this.ranges) {
+      if (range.asked !== undefined || isFull(range)) continue;
+      const peer = this.freePeer(range);
+      if (peer === undefined) continue;
+      range.asked = peer;
+      this.fetch(range, peer).catch((error: unknown) => {
+        this.failure ??= { error };
+      });
+    }
+  }
+
+  private freePeer({ from }: Range): PeerId | undefined {
+    const now = this.parts.clock.monotonicMs();
+    const load = (peer: PeerId): number => this.ranges.filter((range) => range.asked === peer).length;
+    return this.parts.peers
+      .usable()
+      .filter((peer) => (this.restUntilMs.get(peer) ?? 0) <= now && (this.floors.get(peer) ?? 0) <= from)
+      .filter((peer) => load(peer) < PER_PEER)
+      .sort((a, b) => load(a) - load(b))[0];
+  }
+
+  private async fetch(range: Range, peer: PeerId): Promise<void> {
+    const { peers, clock } = this.parts;
+    try {
+      const from = range.from + range.blocks.length;
+      const blocks = await peers.lightBlocks(peer, from, range.to - from + 1);
+      if (blocks.length === 0) this.floors.set(peer, from + 1);
+      range.blocks.push(...blocks.map((block) => ({ peer, block })));
+    } catch (error) {
+      peers.isSilence(error);
+      this.restUntilMs.set(peer, clock.monotonicMs() + REST_MS);
+    } finally {
+      range.asked = undefined;
+    }
+  }
+
+  /** Verifies and stores the highest range, if it is there. */
+  private async takeNext(): Promise<boolean> {
+    const { peers, sink } = this.parts;
+    const range = this.ranges[0];
+    if (range === undefined || !isFull(range)) return false;
+    const verified: LightBlock[] = [];
+    let above = sink.lowest();
+    for (const { peer, block } of range.blocks.toReversed()) {
+      if (!sink.isRecent(above)) break;
+      try {
+        await this.verify(above, block);
+      } catch (error) {
+        if (!(error instanceof BizraError) || error instanceof MachineError) throw error;
+        peers.lied(peer, `headers below ${above.height}: ${error.message}`);
+        range.blocks = [];
+        return true;
+      }
+      verified.push(block);
+      above = block.header;
+    }
+    await sink.put(verified);
+    this.ranges.shift();
+    this.progressMs = this.parts.clock.monotonicMs();
+    return true;
+  }
+
+  /**
+   * The header above commits to the signatures of the commit, which the chain has verified; what it does not commit to,
+   * the round and the block id, one of the signatures does.
+   */
+  private async verify(above: Header, block: LightBlock): Promise<void> {
+    const { chainId } = this.options;
+    const { commit, validators } = block;
+    verifyBackwards(chainId, above, block);
+    const isProven =
+      equalBytes(hashCommit(commit), above.lastCommitHash) && equalBlockIds(commit.blockId, above.lastBlockId);
+    if (!isProven) throw new BizraError('bad_light_block', `the commit of ${commit.height} is not the one decided on`);
+    const index = commit.signatures.findIndex(({ flag }) => flag === FLAG_COMMIT);
+    const sig = commit.signatures[index];
+    const validator = validators.get(index);
+    if (sig === undefined || validator === undefined)
+      throw new BizraError('bad_light_block', `the commit of ${commit.height} has no signature for its block`);
+    const { type, bytes: publicKey } = validator.pubKey;
+    const message = commitSignBytes(chainId, commit, index);
+    const [valid] = await this.parts.verifier.verify([{ type, publicKey, message, signature: sig.signature }]);
+    if (valid !== true) throw new BizraError('bad_light_block', `the commit of ${commit.height} is of another round`);
+  }
+
+  private report(height: number): void {
+    const now = this.parts.clock.monotonicMs();
+    if (now - this.reportedMs < REPORT_EVERY_MS) return;
+    this.reportedMs = now;
+    this.parts.logger.info('state sync: headers for evidence', { down_to: height });
+  }
+}
+
+function isFull({ from, to, blocks }: Range): boolean {
+  return blocks.length === to - from + 1;
+}

@@ -1,0 +1,86 @@
+import type { SnapshotOffer } from '#network/state-sync-messages.ts';
+import type { PeerId } from '#ports/transport.ts';
+import { equalBytes, toHex } from '#util/bytes.ts';
+import type { SnapshotName, StateSyncPeers } from './state-sync-peers.ts';
+
+/** A peer is asked again after this long: it may have made one since, or dropped one. */
+const ASK_AGAIN_MS = 10_000;
+
+interface Answer {
+  readonly atMs: number;
+  readonly offers: readonly SnapshotOffer[];
+}
+
+/** A snapshot, and who says to have it. */
+export interface Candidate extends SnapshotName {
+  readonly peers: readonly PeerId[];
+}
+
+/** What peers offer. Offers are claims: they say what to try first, and nothing else. */
+export class SnapshotOffers {
+  private readonly peers: StateSyncPeers;
+  private readonly asking = new Set<PeerId>();
+  private readonly answers = new Map<PeerId, Answer>();
+
+  constructor(peers: StateSyncPeers) {
+    this.peers = peers;
+  }
+
+  /** Asks whoever was not asked of late. Does not wait for the answers. */
+  refresh(onFatal: (error: unknown) => void): void {
+    const now = this.peers.clock.monotonicMs();
+    const usable = this.peers.usable();
+    for (const peer of this.answers.keys()) if (!usable.includes(peer)) this.answers.delete(peer);
+    for (const peer of usable) {
+      const asked = this.answers.get(peer)?.atMs;
+      if (this.asking.has(peer) || (asked !== undefined && now - asked < ASK_AGAIN_MS)) continue;
+      this.ask(peer).catch(onFatal);
+    }
+  }
+
+  /**
+   * Snapshots that can be tried: those that several peers offer come first, then the newest. Whoever offers what nobody
+   * else has may be alone with it for a reason.
+   */
+  candidates(): Candidate[] {
+    const all = new Map<string, Candidate & { peers: PeerId[] }>();
+    for (const [peer, { offers }] of this.answers) {
+      if (!this.peers.isUsable(peer)) continue;
+      for (const { height, id } of offers) {
+        const key = `${height}/${toHex(id)}`;
+        const known = all.get(key);
+        if (known === undefined) all.set(key, { height, id, peers: [peer] });
+        else if (!known.peers.includes(peer)) known.peers.push(peer);
+      }
+    }
+    const isShared = ({ peers }: Candidate): number => (peers.length > 1 ? 1 : 0);
+    return [...all.values()].sort((a, b) => isShared(b) - isShared(a) || b.height - a.height);
+  }
+
+  /** Who has this snapshot, as far as it is known now. */
+  havers(name: SnapshotName): readonly PeerId[] {
+    const found = this.candidates().find(({ height, id }) => height === name.height && equalBytes(id, name.id));
+    return found?.peers ?? [];
+  }
+
+  /** The peer has it no longer. */
+  gone(peer: PeerId, name: SnapshotName): void {
+    const answer = this.answers.get(peer);
+    if (answer === undefined) return;
+    const offers = answer.offers.filter(({ height, id }) => height !== name.height || !equalBytes(id, name.id));
+    this.answers.set(peer, { ...answer, offers });
+  }
+
+  private async ask(peer: PeerId): Promise<void> {
+    this.asking.add(peer);
+    let offers: readonly SnapshotOffer[] = [];
+    try {
+      offers = await this.peers.offers(peer);
+    } catch (error) {
+      this.peers.isSilence(error);
+    } finally {
+      this.asking.delete(peer);
+    }
+    this.answers.set(peer, { atMs: this.peers.clock.monotonicMs(), offers });
+  }
+}

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { NetworkError } from '#network/errors.ts';
+import type { PeerId } from '#ports/transport.ts';
+import { HeaderBackfill, type HeaderPeers, type HeaderSink } from '#sync/header-backfill.ts';
+import { SILENT_LOGGER } from '#telemetry/logger.ts';
+import { encodeCommit, hashCommit } from '#types/commit.ts';
+import { hashHeader } from '#types/header.ts';
+import type { LightBlock } from '#types/light-block.ts';
+import { toHex } from '#util/bytes.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { CHAIN_ID, LightChain, members, verifier } from '../light/support.ts';
+
+const HEAD = 400;
+const PATIENCE_MS = 60_000;
+
+/** Validators change on the way; headers commit to the commits of the blocks before them. */
+function chainOf(salt: string): LightChain {
+  const chain: LightChain = new LightChain({
+    heights: HEAD,
+    salt,
+    members: (height) => (height < 200 ? members(4) : members(5, 1)),
+    change: ({ height }) => (height === 1 ? {} : { lastCommitHash: hashCommit(chain.block(height - 1).commit) }),
+  });
+  return chain;
+}
+
+const CHAIN = chainOf('');
+type Serve = (blocks: readonly LightBlock[]) => readonly LightBlock[];
+const HONEST: Serve = (blocks) => blocks;
+const SILENT: Serve = () => {
+  throw new NetworkError('timeout', 'no answer');
+};
+
+class Bench implements HeaderSink {
+  readonly clock = new ManualClock();
+  readonly blamed: PeerId[] = [];
+  readonly stored: LightBlock[] = [CHAIN.block(HEAD)];
+  /** First height whose evidence is of no use any more. */
+  oldest = 0;
+  private readonly serving: Map<PeerId, Serve>;
+
+  constructor(serving: Readonly<Record<PeerId, Serve>>) {
+    this.serving = new Map(Object.entries(serving));
+  }
+
+  lowest() {
+    return (this.stored.at(-1) as LightBlock).header;
+  }
+
+  isRecent({ height }: { readonly height: number }): boolean {
+    return height > this.oldest;
+  }
+
+  async put(blocks: readonly LightBlock[]): Promise<void> {
+    this.stored.push(...blocks);
+  }
+
+  run(lowest = 1): Promise<boolean> {
+    const peers: HeaderPeers = {
+      usable: () => [...this.serving.keys()],
+      lightBlocks: async (peer, from, count) => {
+        const heights = Array.from({ length: Math.min(count, HEAD - from + 1) }, (_, i) => from + i);
+        return this.serving.get(peer)?.(heights.map((height) => CHAIN.block(height))) ?? [];
+      },
+      isSilence: (error) => {
+        if (error instanceof NetworkError) return true;
+        throw error;
+      },
+      sleep: async (ms) => {
+        this.clock.advance(ms);
+        await new Promise((resolve) => setImmediate(resolve));
+      },
+      lied: (peer) => {
+        if (this.serving.delete(peer)) this.blamed.push(peer);
+      },
+    };
+    const { clock } = this;
+    const components = { peers, sink: this, verifier, clock, logger: SILENT_LOGGER };
+    return new HeaderBackfill(components, { chainId: CHAIN_ID, lowest, patienceMs: PATIENCE_MS }).run();
+  }
+
+  /** Compared as short texts: a difference of four hundred blocks is not to be read by anybody. */
+  assertDownTo(height: number): void {
+    const expected = Array.from({ length: HEAD - height + 1 }, (_, i) => CHAIN.block(HEAD - i));
+    assert.equal(this.stored.map(described).join('\n') === expected.map(described).join('\n'), true, 'the same blocks');
+  }
+}
+
+function described({ header, commit, validators }: LightBlock): string {
+  return [hashHeader(header), encodeCommit(commit), validators.hash()].map(toHex).join(' ');
+}
+
+describe('headers below a snapshot', () => {
+  it('come from several peers, across changes of validators, down to the first height', async () => {
+    const bench = new Bench({ a: HONEST, b: HONEST });
+    assert.equal(await bench.run(), true);
+    bench.assertDownTo(1);
+  });
+
+  it('end with the age of evidence', async () => {
+    const bench = new Bench({ a: HONEST });
+    bench.oldest = 250;
+    assert.equal(await bench.run(), true);
+    bench.assertDownTo(250);
+  });
+
+  it('come from the others where one is silent, has fewer, or answers with a part', async () => {
+    const pruned: Serve = (blocks) => ((blocks[0]?.header.height ?? 0) < 300 ? [] : blocks);
+    const bench = new Bench({ silent: SILENT, pruned, part: (blocks) => blocks.slice(0, 7), a: HONEST });
+    assert.equal(await bench.run(), true);
+    bench.assertDownTo(1);
+    assert.deepEqual(bench.blamed, []);
+  });
+
+  it('end with the last whole request that somebody can answer', async () => {
+    const bench = new Bench({ a: (blocks) => ((blocks[0]?.header.height ?? 0) < 272 ? [] : blocks) });
+    assert.equal(await bench.run(), false);
+    bench.assertDownTo(272);
+  });
+
+  const other = chainOf('another chain');
+  const lies: Readonly<Record<string, (block: LightBlock) => LightBlock>> = {
+    'headers of another chain': ({ header }) => other.block(header.height),
+    'a signature that is not the one in the next block': ({ commit, ...block }) => {
+      const signatures = commit.signatures.map((sig, i) => (i === 2 ? { ...sig, signature: new Uint8Array(64) } : sig));
+      return { ...block, commit: { ...commit, signatures } };
+    },
+    'a commit of another round': ({ commit, ...block }) => ({ ...block, commit: { ...commit, round: 3 } }),
+    'a commit for other parts': ({ commit, ...block }) => {
+      const partSetHeader = { total: 2, hash: commit.blockId.partSetHeader.hash };
+      return { ...block, commit: { ...commit, blockId: { ...commit.blockId, partSetHeader } } };
+    },
+    'other validators': (block) => ({ ...block, validators: CHAIN.validators(block.header.height < 200 ? 300 : 100) }),
+  };
+  for (const [name, lie] of Object.entries(lies)) {
+    it(`with ${name}: its sender is banned, and another one asked`, async () => {
+      const bench = new Bench({ liar: (blocks) => blocks.map(lie), a: HONEST });
+      assert.equal(await bench.run(), true);
+      bench.assertDownTo(1);
+      assert.deepEqual(bench.blamed, ['liar']);
+    });
+  }
+});
