@@ -58,6 +58,7 @@ export class RequestPlan {
   private readonly underWay = new Set<BlockRequest>();
   /** Heights that a request under way will bring. */
   private readonly expected = new Map<number, BlockRequest>();
+  private lastAgainMs = Number.NEGATIVE_INFINITY;
 
   constructor(components: RequestPlanComponents) {
     this.parts = components;
@@ -140,11 +141,16 @@ export class RequestPlan {
   private *again(next: number): Generator<BlockRequest> {
     const repeats = [...this.underWay].filter(({ kind }) => kind === 'again');
     if (repeats.length >= AGAIN_MAX || this.parts.isHere(next) || !this.isOverdue(next)) return;
+    // A peer that refuses at once would be asked without end.
+    const now = this.parts.clock.monotonicMs();
+    if (now - this.lastAgainMs < STALLED_MS) return;
     const having = this.parts.heads().filter((peer) => has(peer, next));
     const found = having.find(
       ({ peer }) => this.load(peer) > 0 && !repeats.some((request) => request.peer === peer),
     )?.peer;
-    if (found !== undefined) yield this.begin(found, next, 1, AGAIN_TIMEOUT_MS, 'again');
+    if (found === undefined) return;
+    this.lastAgainMs = now;
+    yield this.begin(found, next, 1, AGAIN_TIMEOUT_MS, 'again');
   }
 
   private begin(

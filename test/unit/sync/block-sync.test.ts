@@ -234,6 +234,16 @@ describe('block sync', () => {
     assert.equal(bench.height, 20);
   });
 
+  it('sync-never-idles: a peer that refuses at once while it owes an answer is not asked without end', async () => {
+    const bench = new Bench();
+    const hasAsked = (): boolean => bench.asked.length > 1;
+    const refuse: Serve = () => Promise.reject(new BizraError('overloaded', 'too much is asked of the peer'));
+    bench.peers.set('a', { head: 40, serve: (from, count) => (hasAsked() ? refuse(from, count) : never(from, count)) });
+    bench.sync.poke();
+    await bench.run(0.9);
+    assert.equal(bench.asked.length, 2, 'once, and once again');
+  });
+
   it('sync-never-idles: requests that vanish at every peer hold it up no longer than their loss lasts', async () => {
     let lost = true;
     const serve: Serve = (from, count) => (lost ? never(from, count) : honest(40)(from, count));
