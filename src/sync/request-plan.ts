@@ -144,7 +144,8 @@ export class RequestPlan {
     // A peer that refuses at once would be asked without end.
     const now = this.parts.clock.monotonicMs();
     if (now - this.lastAgainMs < STALLED_MS) return;
-    const having = this.parts.heads().filter((peer) => has(peer, next));
+    // Who failed of late comes last, and is asked where there is nobody else.
+    const having = [...this.usable(), ...this.parts.heads()].filter((peer) => has(peer, next));
     const found = having.find(
       ({ peer }) => this.load(peer) > 0 && !repeats.some((request) => request.peer === peer),
     )?.peer;

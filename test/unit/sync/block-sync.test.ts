@@ -235,13 +235,14 @@ describe('block sync', () => {
   });
 
   it('sync-never-idles: a peer that refuses at once while it owes an answer is not asked without end', async () => {
-    const bench = new Bench();
-    const hasAsked = (): boolean => bench.asked.length > 1;
     const refuse: Serve = () => Promise.reject(new BizraError('overloaded', 'too much is asked of the peer'));
-    bench.peers.set('a', { head: 40, serve: (from, count) => (hasAsked() ? refuse(from, count) : never(from, count)) });
+    const owing: Serve = (from, count) => (bench.asked.length > 2 ? refuse(from, count) : never(from, count));
+    const bench = benchWith({ a: { head: 60, serve: owing }, b: { head: 60, serve: owing } });
     bench.sync.poke();
     await bench.run(0.9);
-    assert.equal(bench.asked.length, 2, 'once, and once again');
+    assert.deepEqual(bench.asked.map(({ peer, count }) => `${peer} ${count}`).slice(2), ['a 1'], 'once in half a second');
+    await bench.run(0.5);
+    assert.deepEqual(bench.asked.map(({ peer, count }) => `${peer} ${count}`).slice(3), ['b 1'], 'then the other');
   });
 
   it('sync-never-idles: requests that vanish at every peer hold it up no longer than their loss lasts', async () => {
