@@ -240,7 +240,11 @@ describe('block sync', () => {
     const bench = benchWith({ a: { head: 60, serve: owing }, b: { head: 60, serve: owing } });
     bench.sync.poke();
     await bench.run(0.9);
-    assert.deepEqual(bench.asked.map(({ peer, count }) => `${peer} ${count}`).slice(2), ['a 1'], 'once in half a second');
+    assert.deepEqual(
+      bench.asked.map(({ peer, count }) => `${peer} ${count}`).slice(2),
+      ['a 1'],
+      'once in half a second',
+    );
     await bench.run(0.5);
     assert.deepEqual(bench.asked.map(({ peer, count }) => `${peer} ${count}`).slice(3), ['b 1'], 'then the other');
   });
