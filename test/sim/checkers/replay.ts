@@ -27,6 +27,8 @@ export class ReplayWatch {
   private cursor: number | undefined;
   /** Bits of the log were flipped, or the disk emptied, and no start has found it whole since. */
   private isDamaged = false;
+  /** The same, since the log was last about to be read: that start may have read it before. */
+  private isNewlyDamaged = false;
   private isExcused = false;
   /** Damage may mute the node up to this height. */
   private excusedHeight = 0;
@@ -39,12 +41,18 @@ export class ReplayWatch {
   /** The log was damaged or thrown away: what it held is not expected back. */
   damaged(): void {
     this.isDamaged = true;
+    this.isNewlyDamaged = true;
+  }
+
+  /** The log is about to be read. */
+  opening(): void {
+    this.isNewlyDamaged = false;
   }
 
   /** Before the node starts. `fail` is told of a Violation. */
   attach({ consensus }: Node, wal: Wal, fail: (error: unknown) => void): void {
     this.isExcused = this.isDamaged;
-    if (wal.damage === undefined && wal.tornBytes === 0) this.isDamaged = false;
+    if (wal.damage === undefined && wal.tornBytes === 0) this.isDamaged = this.isNewlyDamaged;
     if (this.isExcused) {
       this.taken = [];
       this.synced = 0;

@@ -79,6 +79,7 @@ export class Incarnation {
     const begin = async (): Promise<void> => {
       if (isWatched(options)) await beginWithSnapshot(this.home, disk, { transport, clock, logger: this.logger() });
     };
+    replay.opening();
     const stores = await openStores(disk, { genesis, signatures, walRotateBytes, begin });
     const node = await this.openNode(stores, transport, clock, disk);
     const { height } = node.chain.state;

@@ -195,7 +195,12 @@ export class Machine {
     replay.damaged();
     disk
       .flipInLog(where, this.parts.chance)
-      .then((at) => this.parts.say(this.name, `flip in the log ${at ?? 'that is empty'}`))
+      .then((at) => {
+        // A start may have read the log meanwhile, and found it whole.
+        damage.logFlipped();
+        replay.damaged();
+        this.parts.say(this.name, `flip in the log ${at ?? 'that is empty'}`);
+      })
       .catch(this.parts.fail);
   }
 
