@@ -3,6 +3,7 @@ import type { Clock } from '#ports/clock.ts';
 import type { StreamedFile } from '#ports/files.ts';
 import type { LoadingEvent } from '#state/open-tree.ts';
 import type { State } from '#state/state.ts';
+import { NO_COPY } from '#state/tree-copy/read.ts';
 import type { Logger } from '#telemetry/logger.ts';
 import { BizraError } from '#util/errors.ts';
 import type { Pause } from '#util/pause.ts';
@@ -138,8 +139,15 @@ export function loadingLog(clock: Clock, logger: Logger): (event: LoadingEvent) 
   const startMs = clock.monotonicMs();
   return (event) => {
     const ms = Math.round(clock.monotonicMs() - startMs);
-    if (event.kind === 'unusable') logger.info('the saved state tree is of no use', { reason: event.reason, ms });
-    else if (event.kind === 'progress') logger.info('building the state tree', { leaves: event.leaves, ms });
-    else logger.info('state loaded', { from: event.source, leaves: event.leaves, heights: event.heights, ms });
+    if (event.kind === 'unusable') {
+      // A small state never has one.
+      const level = event.reason === NO_COPY ? 'debug' : 'info';
+      logger[level]('the saved state tree is of no use', { reason: event.reason, ms });
+    } else if (event.kind === 'progress') {
+      logger.info('building the state tree', { leaves: event.leaves, ms });
+    } else {
+      const level = event.leaves < LEAVES_MIN ? 'debug' : 'info';
+      logger[level]('state loaded', { from: event.source, leaves: event.leaves, heights: event.heights, ms });
+    }
   };
 }

@@ -12,7 +12,7 @@ const CLOCKS_DIFFER_MS = 2_500;
 /** Runs in which a behaviour must show. */
 const SEEDS = 6;
 /** Runs in which too many byzantine machines must break the network. */
-const CONTROL_SEEDS = 12;
+const CONTROL_SEEDS = 40;
 
 function simulate(byzantine: readonly BehaviourName[], options: Partial<SimOptions> = {}): Promise<SimResult> {
   return new World({

@@ -17,6 +17,9 @@ import {
   UnusableCopy,
 } from './format.ts';
 
+/** The reason where no tree was saved yet. */
+export const NO_COPY = 'there is none';
+
 const HASH_BYTES = 32;
 
 /**
@@ -32,7 +35,7 @@ export async function readCopy(
   const reader = new SectionReader(pieces);
   try {
     const first = await reader.next();
-    if (first === undefined) throw new UnusableCopy('there is none');
+    if (first === undefined) throw new UnusableCopy(NO_COPY);
     const header = decodeHeader(first);
     accept(header);
     const builders = header.stores.map(() => new TreeBuilder(trie));
