@@ -10,7 +10,7 @@ export interface DatabaseCopy {
 /** Copies that are kept, of whatever machines: some old, some new. */
 const KEPT = 6;
 
-/** The backups of a network. Any machine can be restored from any of them, as any node's database is the chain's. */
+/** The backups of a network. Nothing in one is of the machine that made it, so any machine is restored from any. */
 export class Backups {
   private readonly copies: DatabaseCopy[] = [];
 

@@ -2,37 +2,15 @@ import assert from 'node:assert/strict';
 import { chmod, cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { main } from '#cli/program.ts';
-import type { Terminal } from '#cli/terminal.ts';
 import { type HomePaths, homePaths } from '#config/home.ts';
 import { readLastSigned } from '#signer/last-signed.ts';
 import { FileSigner } from '#signer/signer.ts';
 import { NodeFiles } from '#storage/node-files.ts';
 import { PRECOMMIT, PREVOTE, type VoteType } from '#types/vote.ts';
+import { runCli } from '../../support/cli.ts';
 
 const files = new NodeFiles();
 const CHAIN = 'protected';
-
-interface Run {
-  readonly code: number;
-  readonly out: string;
-  readonly errors: string;
-}
-
-async function run(args: readonly string[], input?: string): Promise<Run> {
-  const out: string[] = [];
-  const errors: string[] = [];
-  const terminal: Terminal = {
-    environment: {},
-    interactive: false,
-    line: (text) => void out.push(text),
-    warn: (text) => void errors.push(text),
-    progress: () => {},
-    ask: () => Promise.reject(new Error('no terminal')),
-    readInput: () => Promise.resolve(input),
-  };
-  return { code: await main(args, terminal), out: out.join('\n'), errors: errors.join('\n') };
-}
 
 describe('keys protection', () => {
   let directory: string;
@@ -54,12 +32,12 @@ describe('keys protection', () => {
   };
   const recordOf = (of = paths) => readLastSigned(files, of.privValidatorStateFile);
   const exported = async (of = home): Promise<string> => {
-    const { code, out, errors } = await run(['keys', 'protection', 'export', '--home', of]);
+    const { code, out, errors } = await runCli(['keys', 'protection', 'export', '--home', of]);
     assert.equal(code, 0, errors);
     return out;
   };
   const importText = (text: string, of = home, ...flags: string[]) =>
-    run(['keys', 'protection', 'import', '--home', of, ...flags], text);
+    runCli(['keys', 'protection', 'import', '--home', of, ...flags], text);
   const copyOf = async (name: string): Promise<string> => {
     const copy = join(directory, name);
     await rm(copy, { recursive: true, force: true });
@@ -71,7 +49,7 @@ describe('keys protection', () => {
     directory = await mkdtemp(join(tmpdir(), 'bizra-protection-'));
     home = join(directory, 'home');
     paths = homePaths(home);
-    const { code, errors } = await run(['init', 'node', '--home', home, '--chain-id', CHAIN]);
+    const { code, errors } = await runCli(['init', 'node', '--home', home, '--chain-id', CHAIN]);
     assert.equal(code, 0, errors);
   });
 
@@ -81,10 +59,10 @@ describe('keys protection', () => {
     const before = await copyOf('before');
     const signed = await sign(42, PRECOMMIT);
     const path = join(directory, 'export.json');
-    const wrote = await run(['keys', 'protection', 'export', '--home', home, '--output', path, '--json']);
+    const wrote = await runCli(['keys', 'protection', 'export', '--home', home, '--output', path, '--json']);
     assert.deepEqual(JSON.parse(wrote.out), { file: path, height: 42, round: 0, step: 3 });
     assert.equal((await stat(path)).mode & 0o777, 0o600);
-    const { code, out } = await run(['keys', 'protection', 'import', path, '--home', before]);
+    const { code, out } = await runCli(['keys', 'protection', 'import', path, '--home', before]);
     assert.deepEqual([code, out], [0, 'took over: this key has signed up to height/round/step 42/0/3']);
     const there = homePaths(before);
     assert.deepEqual(await recordOf(there), await recordOf());
@@ -92,7 +70,7 @@ describe('keys protection', () => {
     await assert.rejects(sign(42, PRECOMMIT, there, 0, 2), { code: 'double_sign' });
     await assert.rejects(sign(41, PRECOMMIT, there), { code: 'double_sign' });
     await sign(43, PREVOTE, there);
-    const again = await run(['keys', 'protection', 'export', '--home', home, '--output', path]);
+    const again = await runCli(['keys', 'protection', 'export', '--home', home, '--output', path]);
     assert.deepEqual([again.code, again.errors], [2, `bizra-node: ${path} exists; choose another --output`]);
   });
 
@@ -155,7 +133,7 @@ describe('keys protection', () => {
     await sign(12);
     const text = await exported();
     await rm(paths.privValidatorStateFile);
-    const lost = await run(['keys', 'protection', 'export', '--home', home]);
+    const lost = await runCli(['keys', 'protection', 'export', '--home', home]);
     assert.equal(lost.code, 2);
     assert.match(lost.errors, /signing record .* is missing/);
     assert.equal((await importText(text)).code, 0);
@@ -176,7 +154,7 @@ describe('keys protection', () => {
   it('refuses both while a process signs with the key', async () => {
     const text = await exported();
     const signer = await openSigner();
-    for (const refused of [await importText(text), await run(['keys', 'protection', 'export', '--home', home])]) {
+    for (const refused of [await importText(text), await runCli(['keys', 'protection', 'export', '--home', home])]) {
       assert.equal(refused.code, 1);
       assert.match(refused.errors, /^bizra-node: another process signs with .*: stop it first/);
     }
@@ -193,7 +171,7 @@ describe('keys protection', () => {
       ['elsewhere', /metadata.chain_id is "protected": this home is of chain elsewhere/],
     ] as const) {
       await rm(other, { recursive: true, force: true });
-      await run(['init', 'node', '--home', other, '--chain-id', chain]);
+      await runCli(['init', 'node', '--home', other, '--chain-id', chain]);
       const refused = await importText(text, other);
       assert.equal(refused.code, 2);
       assert.match(refused.errors, words);
@@ -277,7 +255,7 @@ describe('keys protection', () => {
       [['imprt'], /unknown command/],
       [['export', '--home', home, 'extra'], /too many arguments/],
     ] as const) {
-      const { code, errors } = await run(['keys', 'protection', ...args]);
+      const { code, errors } = await runCli(['keys', 'protection', ...args]);
       assert.equal(code, 2, errors);
       assert.match(errors, words);
     }
