@@ -1,4 +1,4 @@
-import type { KeyValue, WriteBatch } from '#ports/key-value.ts';
+import type { KeyValue, ReadOptions, WriteBatch } from '#ports/key-value.ts';
 import type { Query } from '#types/query.ts';
 import type { LedgerEvent, TxResult } from '#types/results.ts';
 import { toLatin1 } from '#util/bytes.ts';
@@ -162,10 +162,10 @@ export class Indexer {
     return new Search(components, query, { budget: this.options.searchBudget });
   }
 
-  /** A damaged row stays: it may be that of a later height. */
+  /** A damaged row stays: it may be that of a later height. Many are looked at, and whatever is deleted is below the base. */
   private isOfHeight(hash: Uint8Array, height: number): boolean {
     try {
-      return this.position(hash)?.height === height;
+      return this.txRow(hash, { unverified: true })?.position.height === height;
     } catch (error) {
       if (error instanceof MachineError && error.code === 'damaged') return false;
       throw error;
@@ -176,10 +176,10 @@ export class Indexer {
     return this.txRow(hash)?.position;
   }
 
-  private txRow(hash: Uint8Array): TxRow | undefined {
+  private txRow(hash: Uint8Array, options?: ReadOptions): TxRow | undefined {
     if (hash.length !== 32) return undefined;
     const key = txRowKey(hash);
-    const row = this.kv.get(key);
+    const row = this.kv.get(key, options);
     if (row === undefined) return undefined;
     const [height = 0, index = 0, replacedHeight, replacedIndex = 0] = readNumbers(key, row);
     const replaced = replacedHeight === undefined ? undefined : { height: replacedHeight, index: replacedIndex };
@@ -202,7 +202,8 @@ export class Indexer {
 
   /** Where the bytes were found before `height`, whether or not `height` is indexed already. */
   private earlierPosition(hash: Uint8Array, height: number): TxPosition | undefined {
-    const row = this.txRow(hash);
+    // On the way of each block. Where a damaged table hides a row, what is asked later is refused, whatever is written now.
+    const row = this.txRow(hash, { unverified: true });
     return row === undefined || row.position.height < height ? row?.position : row.replaced;
   }
 

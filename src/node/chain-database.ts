@@ -27,7 +27,10 @@ export async function openChainDatabase(
   const path = join(dataDirectory, DATABASE_NAME);
   const directories = new NodeDirectories();
   const { cacheBytes, maxOpenFiles } = settings.storage;
-  const openDatabase = (at: string): Promise<KeyValue> => openLevel(at, { cacheBytes, maxOpenFiles });
+  // Reads of what is damaged are refused one by one; this says it before anybody asks.
+  const onDamage = (error: Error): void =>
+    components.logger.error('the database is damaged', { reason: error.message });
+  const openDatabase = (at: string): Promise<KeyValue> => openLevel(at, { cacheBytes, maxOpenFiles, onDamage });
   if (settings.statesync.enable && !(await directories.exists(path))) {
     await syncState({ ...components, directories, openDatabase, decompress, path }, genesis, settings);
   }

@@ -9,11 +9,21 @@ export interface KeyRange {
   readonly limit?: number;
 }
 
+export interface ReadOptions {
+  /**
+   * The caller has another way to tell a row that is lost, altered or old from one that is as it was written. Else the
+   * database looks at what its answer rests on, which takes longer than to find it.
+   */
+  readonly unverified?: boolean;
+  /** The row tells what it is and must be there: the database looks before it reads, and not once more. */
+  readonly selfChecked?: boolean;
+}
+
 /** A consistent view of the database at one moment. Must be released. */
 export interface KeyValueSnapshot {
-  get(key: Uint8Array): Uint8Array | undefined;
-  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
-  iterate(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
+  get(key: Uint8Array, options?: ReadOptions): Uint8Array | undefined;
+  getMany(keys: readonly Uint8Array[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]>;
+  iterate(range: KeyRange, options?: ReadOptions): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
   release(): Promise<void>;
 }
 
@@ -34,9 +44,9 @@ export interface WriteBatch {
  * Execution reads with `get` (synchronous) or prefetches with `getMany`; it never iterates.
  */
 export interface KeyValue {
-  get(key: Uint8Array): Uint8Array | undefined;
-  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
-  iterate(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
+  get(key: Uint8Array, options?: ReadOptions): Uint8Array | undefined;
+  getMany(keys: readonly Uint8Array[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]>;
+  iterate(range: KeyRange, options?: ReadOptions): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
   snapshot(): KeyValueSnapshot;
   batch(): WriteBatch;
   /** Gives the space of what was deleted between two keys, both included, back to the disk; all else goes on meanwhile. */

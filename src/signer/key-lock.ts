@@ -79,4 +79,4 @@ function inUse(key: string, cause: unknown): BizraError<SignerErrorCode> {
 export const NO_LOCK: LockKey = async () => ({ release: async () => undefined });
 
 /** The database stays empty. */
-const LOCK_OPTIONS = { cacheBytes: 0, writeBufferBytes: 64 * 1024 };
+const LOCK_OPTIONS = { cacheBytes: 0, writeBufferBytes: 64 * 1024, verify: false };

@@ -109,7 +109,8 @@ export class UndoPruner {
     this.deletionsSweptAt = base;
     const range = { gte: Uint8Array.of(KEY_SPACE.deletions), lt: Uint8Array.of(KEY_SPACE.deletions + 1) };
     for await (const [key, record] of this.kv.iterate(range)) {
-      if (isBelow(key, record, base) && isBelow(key, this.kv.get(key), base)) await deletes.delete(key);
+      if (isBelow(key, record, base) && isBelow(key, this.kv.get(key, { unverified: true }), base))
+        await deletes.delete(key);
     }
     await deletes.flush();
     return false;

@@ -32,8 +32,9 @@ export class BlockRanges {
   }
 
   get head(): number {
-    // Not by the block's rows: after a rollback they are there before the height is.
-    if (this.visibleHead < this.putHead) this.visibleHead = this.read(ROW.head);
+    // Not by the block's rows: after a rollback they are there before the height is. On the way of each block; an older
+    // head, which is all that damage could give, is what it was a moment ago.
+    if (this.visibleHead < this.putHead) this.visibleHead = Math.max(this.visibleHead, this.read(ROW.head, true));
     return this.visibleHead;
   }
 
@@ -89,9 +90,9 @@ export class BlockRanges {
   }
 
   /** A height that stands alone in its row; 0 without the row. */
-  read(kind: number): number {
+  read(kind: number, unverified = false): number {
     const key = singleKey(kind);
-    const record = this.kv.get(key);
+    const record = this.kv.get(key, { unverified });
     return record === undefined ? 0 : decodeHeight(checkedValue(record, key, 'height of the block store'));
   }
 

@@ -81,6 +81,13 @@ export function decodeHeight(bytes: Uint8Array): number {
   return new ByteReader(bytes).varint();
 }
 
+/** Height of an encoded block, from its header, which is its first field. */
+export function heightOfBlock(blockBytes: Uint8Array): number {
+  const reader = new ByteReader(blockBytes);
+  reader.varint();
+  return decodeHeader(reader.bytes()).height;
+}
+
 export function encodeMeta(meta: BlockMeta): Uint8Array {
   const writer = new ByteWriter();
   writer.bytes(meta.blockId.hash);

@@ -2,12 +2,13 @@ import { copyFile, link, mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BizraError } from '#util/errors.ts';
 import type { StorageErrorCode } from './errors.ts';
+import { HELD_DIRECTORY } from './level-files/held-tables.ts';
 import { attempt } from './node-files.ts';
 
 /** LevelDB writes a table once and later deletes it, but never changes it: a second name keeps it as it is. */
 const TABLE_NAME = /\.(ldb|sst)$/;
-/** Belong to the process that has the database open. */
-const NOT_COPIED: ReadonlySet<string> = new Set(['LOCK', 'LOG', 'LOG.old']);
+/** Belong to the process that has the database open, or are second names already. */
+const NOT_COPIED: ReadonlySet<string> = new Set(['LOCK', 'LOG', 'LOG.old', HELD_DIRECTORY]);
 const DIRECTORY_MODE = 0o700;
 
 /**

@@ -1,8 +1,19 @@
 import { Level } from 'level';
-import type { KeyRange, KeyValue, KeyValueSnapshot, WriteBatch } from '#ports/key-value.ts';
+import type { KeyRange, KeyValue, KeyValueSnapshot, ReadOptions, WriteBatch } from '#ports/key-value.ts';
 import { BizraError, MachineError } from '#util/errors.ts';
 import type { StorageErrorCode } from './errors.ts';
-import { ioAdvice } from './io-advice.ts';
+import { type FileGuard, guardFiles } from './level-files/file-guard.ts';
+import {
+  type Database,
+  failed,
+  getAll,
+  getOne,
+  iterateLevel,
+  reasonOf,
+  type Snapshot,
+  type Source,
+  sourceOf,
+} from './level-reads.ts';
 
 /** Bytes of uncompressed blocks kept in memory. Leaves have their own cache in `state/`; this one serves queries. */
 const CACHE_BYTES = 64 * 1024 * 1024;
@@ -15,18 +26,18 @@ const WRITE_BUFFER_BYTES = 32 * 1024 * 1024;
 const TABLE_BYTES = 8 * 1024 * 1024;
 /** File descriptors of one database: a node must live within the usual limit of 1,024 beside its sockets. */
 const OPEN_FILES_MAX = 64;
-/** Entries fetched by one call of an iterator. Its values are held at once, so also bounded in bytes. */
-const ITERATOR_ENTRIES = 256;
-const ITERATOR_BYTES = 256 * 1024;
 
 export interface LevelOptions {
   readonly cacheBytes?: number;
   readonly writeBufferBytes?: number;
   readonly maxOpenFiles?: number;
+  /** False trusts the files: for a database whose content does not matter. */
+  readonly verify?: boolean;
+  /** Bytes of tables that are verified before the database is opened; the others are while it is open. */
+  readonly startBytes?: number;
+  /** Told of each damaged file that is found in the background. */
+  readonly onDamage?: (error: Error) => void;
 }
-
-type Database = Level<Uint8Array, Uint8Array>;
-type Snapshot = ReturnType<Database['snapshot']>;
 
 interface Compacting {
   compactRange(from: Uint8Array, to: Uint8Array): Promise<void>;
@@ -34,9 +45,12 @@ interface Compacting {
 
 /**
  * Opens (or creates) the database in directory `path`. One process at a time: throws BizraError 'database_locked'
- * when another one has it, 'database_failed' when LevelDB cannot open it.
+ * when another one has it, 'database_failed' when LevelDB cannot open it, 'damaged'
+ * when its files are not what was written.
  */
 export async function openLevel(path: string, options: LevelOptions = {}): Promise<KeyValue> {
+  // Before there is a Level, which opens itself soon after it is made.
+  const guard = options.verify === false ? undefined : await guardFiles(path, options.startBytes);
   const database: Database = new Level(path, {
     keyEncoding: 'view',
     valueEncoding: 'view',
@@ -47,10 +61,12 @@ export async function openLevel(path: string, options: LevelOptions = {}): Promi
   });
   try {
     await database.open();
+    guard?.opened(options.onDamage);
   } catch (error) {
-    throw openError(path, error);
+    await database.close();
+    throw error instanceof MachineError ? error : openError(path, error);
   }
-  return new LevelKeyValue(database);
+  return new LevelKeyValue(database, guard);
 }
 
 function openError(path: string, error: unknown): BizraError<StorageErrorCode> {
@@ -65,21 +81,6 @@ function openError(path: string, error: unknown): BizraError<StorageErrorCode> {
   return new BizraError('database_failed', `cannot open the database ${path}: ${reasonOf(cause)}`, { cause });
 }
 
-/** Node's Buffer is not part of our interfaces; the bytes are the same. */
-function plain(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function failed(action: string, error: unknown): MachineError<StorageErrorCode> {
-  return new MachineError('database_failed', `the database could not ${action}: ${reasonOf(error)}`, { cause: error });
-}
-
-function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  const advice = ioAdvice(undefined, text);
-  return advice === undefined ? text : `${advice} (${text})`;
-}
-
 /**
  * The first write that failed. LevelDB would take further ones, behind a log that may end in a torn record or whose sync
  * was lost; what is written there can vanish without a sign.
@@ -88,63 +89,30 @@ interface WriteFailure {
   error: unknown;
 }
 
-async function* iterateLevel(
-  database: Database,
-  range: KeyRange,
-  snapshot: Snapshot | undefined,
-): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
-  const iterator = database.iterator({
-    ...range,
-    limit: range.limit ?? -1,
-    highWaterMarkBytes: ITERATOR_BYTES,
-    fillCache: false,
-    ...(snapshot === undefined ? {} : { snapshot }),
-  });
-  try {
-    for (;;) {
-      const entries = await iterator.nextv(ITERATOR_ENTRIES);
-      if (entries.length === 0) return;
-      for (const [key, value] of entries) yield [plain(key), plain(value)];
-    }
-  } catch (error) {
-    throw failed('be read in order', error);
-  } finally {
-    await iterator.close();
-  }
-}
-
 class LevelKeyValue implements KeyValue {
   private readonly database: Database;
+  private readonly guard: FileGuard | undefined;
   private readonly failure: WriteFailure = { error: undefined };
 
-  constructor(database: Database) {
+  constructor(database: Database, guard: FileGuard | undefined) {
     this.database = database;
+    this.guard = guard;
   }
 
-  get(key: Uint8Array): Uint8Array | undefined {
-    try {
-      const value = this.database.getSync(key);
-      return value === undefined ? undefined : plain(value);
-    } catch (error) {
-      throw failed('be read', error);
-    }
+  get(key: Uint8Array, options?: ReadOptions): Uint8Array | undefined {
+    return getOne(this.source(options), key, undefined);
   }
 
-  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    try {
-      const values = await this.database.getMany(keys as Uint8Array[]);
-      return values.map((value) => (value === undefined ? undefined : plain(value)));
-    } catch (error) {
-      throw failed('be read', error);
-    }
+  getMany(keys: readonly Uint8Array[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]> {
+    return getAll(this.source(options), keys, undefined);
   }
 
-  iterate(range: KeyRange): AsyncIterable<readonly [Uint8Array, Uint8Array]> {
-    return iterateLevel(this.database, range, undefined);
+  iterate(range: KeyRange, options?: ReadOptions): AsyncIterable<readonly [Uint8Array, Uint8Array]> {
+    return iterateLevel(this.source(options), range, undefined);
   }
 
   snapshot(): KeyValueSnapshot {
-    return new LevelSnapshot(this.database);
+    return new LevelSnapshot(this.database, this.guard);
   }
 
   batch(): WriteBatch {
@@ -161,39 +129,40 @@ class LevelKeyValue implements KeyValue {
   }
 
   async close(): Promise<void> {
+    await this.guard?.close();
     await this.database.close();
+  }
+
+  private source(options: ReadOptions | undefined): Source {
+    return sourceOf(this.database, this.guard, options);
   }
 }
 
 class LevelSnapshot implements KeyValueSnapshot {
   private readonly database: Database;
+  private readonly guard: FileGuard | undefined;
   private readonly snapshot: Snapshot;
 
-  constructor(database: Database) {
+  constructor(database: Database, guard: FileGuard | undefined) {
     this.database = database;
+    this.guard = guard;
     this.snapshot = database.snapshot();
   }
 
-  get(key: Uint8Array): Uint8Array | undefined {
-    try {
-      const value = this.database.getSync(key, { snapshot: this.snapshot });
-      return value === undefined ? undefined : plain(value);
-    } catch (error) {
-      throw failed('be read', error);
-    }
+  get(key: Uint8Array, options?: ReadOptions): Uint8Array | undefined {
+    return getOne(this.source(options), key, this.snapshot);
   }
 
-  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    try {
-      const values = await this.database.getMany(keys as Uint8Array[], { snapshot: this.snapshot });
-      return values.map((value) => (value === undefined ? undefined : plain(value)));
-    } catch (error) {
-      throw failed('be read', error);
-    }
+  getMany(keys: readonly Uint8Array[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]> {
+    return getAll(this.source(options), keys, this.snapshot);
   }
 
-  iterate(range: KeyRange): AsyncIterable<readonly [Uint8Array, Uint8Array]> {
-    return iterateLevel(this.database, range, this.snapshot);
+  iterate(range: KeyRange, options?: ReadOptions): AsyncIterable<readonly [Uint8Array, Uint8Array]> {
+    return iterateLevel(this.source(options), range, this.snapshot);
+  }
+
+  private source(options: ReadOptions | undefined): Source {
+    return sourceOf(this.database, this.guard, options);
   }
 
   async release(): Promise<void> {

@@ -64,10 +64,12 @@ export async function directoryBytes(path: string): Promise<number> {
       .filter((entry) => entry.isFile())
       .map((entry) =>
         stat(join(entry.parentPath, entry.name)).then(
-          ({ size }) => size,
-          () => 0,
+          ({ ino, size }) => ({ ino, size }),
+          () => ({ ino: 0, size: 0 }),
         ),
       ),
   );
-  return sizes.reduce((total, size) => total + size, 0);
+  // A table may have a second name.
+  const bytes = new Map(sizes.map(({ ino, size }) => [ino, size]));
+  return [...bytes.values()].reduce((total, size) => total + size, 0);
 }

@@ -12,6 +12,7 @@ import { withChecksum } from '#storage/checksummed.ts';
 import { KEY_SPACE } from '#storage/key-space.ts';
 import { NodeFiles } from '#storage/node-files.ts';
 import { RECORD_HEADER_BYTES, writeRecord } from '#storage/wal-format.ts';
+import { type Block, encodeBlock } from '#types/block.ts';
 import { encodeCommit } from '#types/commit.ts';
 import { runCli } from '../../support/cli.ts';
 import { filesOf, makeStoppedHome, type StoppedHome, withRows } from '../../support/stopped-home.ts';
@@ -178,8 +179,10 @@ describe('doctor', function () {
   it('finds blocks that are lost, or others than were decided', async () => {
     await change((batch, store) => {
       batch.delete(rowKey(ROW.block, 4));
-      const other = store.blockBytes(6) as Uint8Array;
-      batch.put(rowKey(ROW.block, 5), withChecksum(other));
+      const block = store.block(5) as Block;
+      const other = { ...block, header: { ...block.header, time: block.header.time + 1n } };
+      batch.put(rowKey(ROW.block, 5), withChecksum(encodeBlock(other)));
+      batch.put(rowKey(ROW.block, 6), withChecksum(store.blockBytes(3) as Uint8Array));
       batch.put(rowKey(ROW.commit, 9), withChecksum(encodeCommit(store.commit(8) as never)));
       const meta = store.meta(7);
       assert.ok(meta !== undefined);
@@ -188,6 +191,7 @@ describe('doctor', function () {
     });
     await finds('blocks', /height 4: the stored block under key .* is damaged/);
     await finds('blocks', /block 5 is another than its header's/);
+    await finds('blocks', /height 6: the stored block/);
     await finds('headers and commits', /height 9: /);
     await finds('headers and commits', /height 7 was computed to the app hash 0000/);
     await finds('headers and commits', /height 11: the stored block meta/);

@@ -6,7 +6,7 @@ import { BlockStore, type HeightResults, type StoredHeader, type StoredHeight } 
 import { MemoryKeyValue } from '#storage/memory.ts';
 import { type Block, blockIdOf, encodeBlock, txHash } from '#types/block.ts';
 import { NIL_BLOCK_ID } from '#types/block-id.ts';
-import { EMPTY_COMMIT } from '#types/commit.ts';
+import { ABSENT_COMMIT_SIG, type Commit, EMPTY_COMMIT } from '#types/commit.ts';
 import { hashEvidenceList } from '#types/evidence.ts';
 import { DEFAULT_CONSENSUS_PARAMS } from '#types/params.ts';
 import type { TxResult } from '#types/results.ts';
@@ -43,6 +43,11 @@ function blockAt(height: number, txCount: number): Block {
     evidence: [],
     lastCommit: EMPTY_COMMIT,
   };
+}
+
+function commitAt(height: number): Commit {
+  const hash = new Uint8Array(32).fill(1);
+  return { height, round: 0, blockId: { hash, partSetHeader: { total: 1, hash } }, signatures: [ABSENT_COMMIT_SIG] };
 }
 
 function resultOf(tx: Uint8Array): TxResult {
@@ -87,7 +92,7 @@ class Chain {
       block,
       blockBytes: encodeBlock(block),
       blockId: blockIdOf(block),
-      commit: EMPTY_COMMIT,
+      commit: commitAt(height),
       appHash: new Uint8Array(32).fill(7),
       validators: this.validators,
       params: this.params,
@@ -286,7 +291,14 @@ describe('what a store holds below its blocks', () => {
     const block = blockAt(height, 0);
     const header = { ...block.header, validatorsHash };
     const appHash = new Uint8Array(32).fill(height);
-    return { height, blockId: blockIdOf(block), header, commit: EMPTY_COMMIT, appHash, signers: FIRST_SET };
+    return {
+      height,
+      blockId: blockIdOf(block),
+      header,
+      commit: commitAt(height),
+      appHash,
+      signers: FIRST_SET,
+    };
   };
 
   async function seeded(height: number): Promise<{ store: BlockStore; kv: MemoryKeyValue }> {
@@ -314,7 +326,7 @@ describe('what a store holds below its blocks', () => {
     for (const store of [seed, await BlockStore.open(kv)]) {
       assert.deepEqual([store.headerBase, store.base, store.head], [10, 11, 10]);
       assert.deepEqual(store.meta(10)?.header, headerOf(10, FIRST_SET.hash()).header);
-      assert.deepEqual(store.commit(10), EMPTY_COMMIT);
+      assert.deepEqual(store.commit(10), commitAt(10));
       assert.equal(store.block(10), undefined);
       assert.equal(store.results(10), undefined);
       assert.deepEqual((await store.signers(10)).hash(), FIRST_SET.hash());

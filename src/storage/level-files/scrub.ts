@@ -1,0 +1,97 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { MachineError } from '#util/errors.ts';
+import { STEP_BLOCKS, type TableGuard } from './table-guard.ts';
+import type { TableFile } from './version-edit.ts';
+
+/** How often LevelDB's changes are followed when nothing is read: a table must be held before it is merged away. */
+const FOLLOW_MS = 200;
+/** Between two steps while merged tables wait, and else: some percent of a core, and half a percent of one. */
+const MERGED_REST_MS = 20;
+const LIVE_REST_MS = 400;
+/** Space that merged tables may take, by their number, before they are verified without a rest. */
+const BACKLOG_MAX = 64;
+
+/** Verifies all tables in the background: first those that were merged, then the others, over and over. */
+export class Scrub {
+  private readonly guard: TableGuard;
+  private readonly onDamage: (error: MachineError) => void;
+  private readonly stopping = new AbortController();
+  private readonly running: Promise<void>;
+  /** Reported once. */
+  private readonly damaged = new Set<number>();
+  private timer: NodeJS.Timeout;
+
+  constructor(guard: TableGuard, onDamage: (error: MachineError) => void) {
+    this.guard = guard;
+    this.onDamage = onDamage;
+    this.timer = setInterval(() => this.attempt(() => guard.refresh()), FOLLOW_MS);
+    this.timer.unref();
+    this.running = this.run();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    this.stopping.abort();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    try {
+      for (;;) {
+        await this.rest(LIVE_REST_MS);
+        await this.verifyMerged();
+        for (const table of this.guard.liveTables()) {
+          await this.verify(table, LIVE_REST_MS);
+          await this.verifyMerged();
+        }
+      }
+    } catch (error) {
+      if (!this.stopping.signal.aborted) this.report(error);
+    }
+  }
+
+  private async verifyMerged(): Promise<void> {
+    for (;;) {
+      const table = this.guard.nextMerged(this.damaged);
+      if (table === undefined) return;
+      const rest = this.guard.backlog > BACKLOG_MAX ? 0 : MERGED_REST_MS;
+      if (await this.verify(table, rest)) this.guard.release(table);
+    }
+  }
+
+  /** False when it is damaged. */
+  private async verify(table: TableFile, restMs: number): Promise<boolean> {
+    if (this.damaged.has(table.number)) return false;
+    let next: number | undefined = 0;
+    while (next !== undefined) {
+      const first: number = next;
+      next = undefined;
+      // A live table that was merged meanwhile and released is gone.
+      if (!this.guard.has(table)) return true;
+      this.attempt(() => {
+        next = this.guard.verifyPart(table, first, STEP_BLOCKS);
+      }, table);
+      await this.rest(restMs);
+    }
+    return !this.damaged.has(table.number);
+  }
+
+  private attempt(work: () => void, table?: TableFile): void {
+    try {
+      work();
+    } catch (error) {
+      if (table !== undefined) this.damaged.add(table.number);
+      this.report(error);
+    }
+  }
+
+  private report(error: unknown): void {
+    this.onDamage(
+      error instanceof MachineError ? error : new MachineError('io_failed', String(error), { cause: error }),
+    );
+  }
+
+  private async rest(ms: number): Promise<void> {
+    await wait(ms, undefined, { ref: false, signal: this.stopping.signal });
+  }
+}
