@@ -21,12 +21,21 @@ export class BlockTimes {
   }
 
   /**
-   * When the first block after `fromMs` came from which on, for `windowMs`, blocks come at `rate` or more. Undefined
-   * while no window that is over shows it.
+   * Blocks a second from the block at `fromMs` to the first one `windowMs` or more after it. Between two blocks, and not
+   * in the window itself, where the block that just misses its end would be missing. Undefined until that one came.
    */
-  reaches(rate: number, fromMs: number, windowMs: number, nowMs: number): number | undefined {
+  paceFrom(fromMs: number, windowMs: number): number | undefined {
+    const last = this.times.findIndex(({ atMs }) => atMs >= fromMs + windowMs);
+    const end = this.times[last];
+    if (end === undefined) return undefined;
+    const count = this.times.slice(0, last + 1).filter(({ atMs }) => atMs > fromMs).length;
+    return (count * MILLISECONDS_PER_SECOND) / (end.atMs - fromMs);
+  }
+
+  /** The first block after `fromMs` from which on, for `windowMs`, blocks come at `pace` or more. Undefined until one is seen. */
+  reaches(pace: number, fromMs: number, windowMs: number): number | undefined {
     return this.times.find(({ atMs }) => {
-      return atMs > fromMs && atMs + windowMs <= nowMs && this.rate(atMs, atMs + windowMs) >= rate;
+      return atMs > fromMs && (this.paceFrom(atMs, windowMs) ?? 0) >= pace;
     })?.atMs;
   }
 

@@ -41,7 +41,7 @@ export async function endure({ net, traffic }: LoadedNetwork<FaultNet>, fault: F
   const before = blockTimes.rate(calmMs - BEFORE_MS, calmMs);
   const during = await happen(fault, blockTimes);
   const recovered = await recovery(blockTimes, GOAL * before, performance.now());
-  const after = blockTimes.rate(recovered.atMs, recovered.atMs + WINDOW_MS);
+  const after = blockTimes.paceFrom(recovered.atMs, WINDOW_MS) ?? 0;
   const { tookMs } = recovered;
   const figures = `${before.toFixed(2)} blocks/s before, ${during.toFixed(2)} during, ${after.toFixed(2)}`;
   console.log(`      ${fault.title}: ${figures} from ${(tookMs / 1_000).toFixed(2)} s after it`);
@@ -73,7 +73,7 @@ async function recovery(
   await until(
     `${goal.toFixed(2)} blocks a second, ${GOAL * 100} % of the pace before`,
     async () => {
-      atMs = blockTimes.reaches(goal, endMs, WINDOW_MS, performance.now());
+      atMs = blockTimes.reaches(goal, endMs, WINDOW_MS);
       return atMs !== undefined;
     },
     RECOVERY_MS + WINDOW_MS + PATIENCE_MS,
