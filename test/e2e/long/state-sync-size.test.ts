@@ -7,20 +7,24 @@ import { FaultNet } from '../support/fault-net.ts';
 import { makeAccounts, payer } from '../support/many-accounts.ts';
 import { byzantineNode } from '../support/odd-program.ts';
 import { call, heightOf, until, waitForHeight } from '../support/rpc.ts';
-import { removeData, stateSyncFlags } from '../support/state-sync.ts';
+import { killOnTheWay, removeData, stateSyncFlags } from '../support/state-sync.ts';
 
 /** `BIZRA_E2E_ACCOUNTS`: how many accounts the chain has. */
 const ACCOUNTS = Number(process.env.BIZRA_E2E_ACCOUNTS ?? 1_000_000);
 const SNAPSHOT_INTERVAL = 5;
 const TRUSTED_HEIGHT = 2;
+const KILLS = 5;
+/** Of each kill against the one before. Milliseconds. */
+const LATER_MS = 4_000;
 const HOURS_MS = 3_600_000;
 
 /** Milliseconds until node `index`, without data, is where node 0 was when it began. */
-async function timed(net: FaultNet, index: number, flags: readonly string[]): Promise<number> {
+async function timed(net: FaultNet, index: number, flags: readonly string[], kills = 0): Promise<number> {
   await net.kill(index);
   await removeData(net.node(index).home);
   const target = await heightOf(net.node(0).rpc);
   const startMs = performance.now();
+  await killOnTheWay(net, index, flags, { kills, laterMs: LATER_MS });
   await net.restart(index, ...flags);
   await waitForHeight(net.node(index).rpc, target, HOURS_MS);
   return performance.now() - startMs;
@@ -52,14 +56,33 @@ describe(`a chain of ${ACCOUNTS} accounts, made by transactions`, () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  it('comes to a node without data by state sync, and by block sync', async function () {
+  it('comes to a node without data by state sync, with a liar among its three peers', async function () {
     this.timeout(2 * HOURS_MS);
-    const byState = await timed(net, 2, await stateSyncFlags(net.node(0).rpc, TRUSTED_HEIGHT));
+    report('state sync', await timed(net, 2, await stateSyncFlags(net.node(0).rpc, TRUSTED_HEIGHT)));
+    await assertBeganWithSnapshot();
+  });
+
+  it('comes by state sync to one that is killed five times on the way', async function () {
+    this.timeout(2 * HOURS_MS);
+    const flags = await stateSyncFlags(net.node(0).rpc, TRUSTED_HEIGHT);
+    report(`state sync with ${KILLS} kills`, await timed(net, 2, flags, KILLS));
+    await assertBeganWithSnapshot();
+    assert.match(await net.byzantineLog(), /byzantine: /, 'the liar was asked');
+  });
+
+  it('comes by block sync', async function () {
+    this.timeout(2 * HOURS_MS);
+    report('block sync', await timed(net, 2, []));
+    await assertAgreement(net);
+  });
+
+  async function assertBeganWithSnapshot(): Promise<void> {
     const status = await call<{ sync_info: { earliest_block_height: string } }>(net.node(2).rpc, 'status');
     assert.ok(Number(status.sync_info.earliest_block_height) > SNAPSHOT_INTERVAL, 'it has no blocks of before');
-    const byBlocks = await timed(net, 2, []);
     await assertAgreement(net);
-    const seconds = (ms: number): string => (ms / 1_000).toFixed(1);
-    console.log(`      ${ACCOUNTS} accounts: state sync ${seconds(byState)} s, block sync ${seconds(byBlocks)} s`);
-  });
+  }
+
+  function report(how: string, tookMs: number): void {
+    console.log(`      ${ACCOUNTS} accounts, ${how}: ${(tookMs / 1_000).toFixed(1)} s`);
+  }
 });

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { assertAgreement, assertReturns, totalSupply } from '../support/checks.ts';
 import { FaultNet } from '../support/fault-net.ts';
 import { byzantineNode } from '../support/odd-program.ts';
-import { pause, until, waitForHeight } from '../support/rpc.ts';
-import { removeData, stateSyncFlags, writeManyAccounts } from '../support/state-sync.ts';
+import { waitForHeight } from '../support/rpc.ts';
+import { killOnTheWay, removeData, stateSyncFlags, writeManyAccounts } from '../support/state-sync.ts';
 
 const SNAPSHOT_INTERVAL = 4;
 const TRUSTED_HEIGHT = 2;
@@ -44,19 +44,7 @@ describe('a validator that lost its data, two honest peers and one that lies abo
     const flags = await stateSyncFlags(net.node(0).rpc, TRUSTED_HEIGHT);
     await net.kill(2);
     await removeData(node.home);
-    for (let kill = 0; kill < KILLS; kill++) {
-      const before = (await net.log(2)).length;
-      await net.restart(2, ...flags);
-      // The first while it looks for snapshots, the others a little later each time after it has begun to fetch one.
-      const sign = kill === 0 ? /state sync|started/ : /headers verified|headers fetched|started/;
-      await until(
-        'the process is on its way',
-        async () => sign.test((await net.log(2)).slice(before)),
-        SYNC_TIMEOUT_MS,
-      );
-      await pause(kill * LATER_MS);
-      await net.kill(2);
-    }
+    await killOnTheWay(net, 2, flags, { kills: KILLS, laterMs: LATER_MS });
     await net.restart(2, ...flags);
     await assertReturns(node, net.node(0), SYNC_TIMEOUT_MS);
     await assertAgreement(net);

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { DEFAULT_PREFIX } from '#cli/genesis-builder.ts';
 import { encodeBech32 } from '#crypto/address.ts';
 import { sha256 } from '#crypto/hash.ts';
-import { blockHashAt } from './rpc.ts';
+import type { FaultNet } from './fault-net.ts';
+import { blockHashAt, pause, until } from './rpc.ts';
 
 const ADDRESS_BYTES = 20;
+const ON_ITS_WAY_MS = 240_000;
 
 /** For a node without data: begin with a snapshot, and trust this header, which `rpc` answers with. */
 export async function stateSyncFlags(rpc: string, trustHeight: number): Promise<string[]> {
@@ -32,4 +34,25 @@ export async function writeManyAccounts(path: string, count: number): Promise<vo
 export async function removeData(home: string): Promise<void> {
   for (const name of ['chain.db', 'chain.db.syncing', 'wal', 'snapshots', 'addresses.json'])
     await rm(join(home, 'data', name), { recursive: true, force: true });
+}
+
+/**
+ * Starts node `index`, which is off and has no data, again and again, and kills it while it syncs: first while it looks
+ * for snapshots, then each time `laterMs` later after it has begun to fetch one. It is off at the end.
+ */
+export async function killOnTheWay(
+  net: FaultNet,
+  index: number,
+  flags: readonly string[],
+  { kills, laterMs }: { readonly kills: number; readonly laterMs: number },
+): Promise<void> {
+  for (let kill = 0; kill < kills; kill++) {
+    const before = (await net.log(index)).length;
+    await net.restart(index, ...flags);
+    const sign = kill === 0 ? /state sync|started/ : /headers verified|headers fetched|started/;
+    const isOnItsWay = async (): Promise<boolean> => sign.test((await net.log(index)).slice(before));
+    await until('the process is on its way', isOnItsWay, ON_ITS_WAY_MS);
+    await pause(kill * laterMs);
+    await net.kill(index);
+  }
 }
