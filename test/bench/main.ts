@@ -1,6 +1,6 @@
 /**
  * `npm run bench` prints how and where it measures, then tables. Options: `--quick` (shorter), `--only PART`, `--json`,
- * `--large` (ten million leaves as well: ten minutes and 8 GB), `--markdown` (for `docs/performance.md`),
+ * `--large` (ten million leaves, a million transactions: half an hour and 8 GB), `--markdown` (for `docs/performance.md`),
  * `--window N` (transactions on their way when sending as fast as they are taken).
  * Nothing here passes or fails by a time; it fails when a network loses a transaction or its nodes differ.
  */

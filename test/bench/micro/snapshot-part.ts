@@ -175,11 +175,12 @@ async function measureSize(directory: string, leaves: number): Promise<SizeFigur
   return { leaves, ...figures, imported, opened };
 }
 
-export async function snapshotPart({ quick, progress }: BenchContext): Promise<Section> {
+export async function snapshotPart({ quick, large, progress }: BenchContext): Promise<Section> {
   const directory = await mkdtemp(join(tmpdir(), 'bizra-bench-'));
   const figures: SizeFigures[] = [];
   try {
-    for (const leaves of quick ? [100_000] : [100_000, 1_000_000]) {
+    const sizes = quick ? [100_000] : [100_000, 1_000_000, ...(large ? [10_000_000] : [])];
+    for (const leaves of sizes) {
       progress(`snapshot of ${leaves} leaves`);
       const measured = await measureSize(directory, leaves);
       figures.push(measured);

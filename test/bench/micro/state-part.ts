@@ -23,7 +23,13 @@ export async function statePart({ quick, large, progress }: BenchContext): Promi
       'Nodes in LevelDB is the same work with a record for each node instead of nodes in memory, made as cheap as can be (test/bench/state/node-rows.ts); both give the same app hash.',
       `A start builds the tree from all leaves, or loads a saved copy of it, here also one that is ${HEIGHTS_BEHIND} blocks of 1,000 changes behind; the longest step is the longest time for which the event loop stood still.`,
     ],
-    tables: [blockTable(figures), comparisonTable(figures), startTable(figures), memoryTable(figures)],
+    tables: [
+      blockTable(figures),
+      comparisonTable(figures),
+      startTable(figures),
+      pruneTable(figures),
+      memoryTable(figures),
+    ],
   };
 }
 
@@ -102,6 +108,22 @@ function startTable(figures: readonly SizeFigures[]): Table {
         stepMs,
       ]),
     ),
+  };
+}
+
+function pruneTable(figures: readonly SizeFigures[]): Table {
+  return {
+    title: 'Forgetting all past heights at once, without the budget of a running node',
+    columns: ['leaves', 'heights', 'undo rows', 's', 's CPU', 'CPU us/row', 'longest step ms'],
+    rows: figures.map(({ leaves, prune: { heights, undoRows, elapsed } }) => [
+      leaves,
+      heights,
+      undoRows,
+      elapsed.ms / MILLIS_PER_SECOND,
+      elapsed.cpuMs / MILLIS_PER_SECOND,
+      elapsed.cpuMs / MILLIS_PER_MICRO / undoRows,
+      elapsed.stepMs,
+    ]),
   };
 }
 

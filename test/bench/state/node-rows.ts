@@ -101,7 +101,11 @@ export class NodeRows {
     let found: Visited | undefined;
     let level: Place[] = [{ id: root, walks, put: (visited) => (found = visited) }];
     while (level.length > 0) {
-      const records = await this.kv.getMany(level.map(({ id }) => rowKey(id)));
+      // Like leaves, nodes are found damaged by their hashes: the files are not looked at besides.
+      const records = await this.kv.getMany(
+        level.map(({ id }) => rowKey(id)),
+        { unverified: true },
+      );
       this.counts.reads += level.length;
       const next: Place[] = [];
       for (const [i, place] of level.entries()) {

@@ -47,6 +47,14 @@ export interface SizeFigures {
   readonly treeMegabytes: number;
   readonly bytesPerLeaf: number;
   readonly blocks: readonly BlockFigures[];
+  readonly prune: PruneFigures;
+}
+
+/** All past heights forgotten at once: one undo row for each leaf that they had changed, and one list a height. */
+export interface PruneFigures {
+  readonly heights: number;
+  readonly undoRows: number;
+  readonly elapsed: Elapsed;
 }
 
 export interface SizeOptions {
@@ -100,6 +108,7 @@ class StateAtSize {
       const loadBehind = await this.loadBehind(kv, state);
       const blocks: BlockFigures[] = [];
       for (const changes of BLOCKS) blocks.push(await this.block(kv, state, changes, rows));
+      const prune = await this.prune(state);
       const copyMegabytes = size / BYTES_PER_MEGABYTE;
       return {
         leaves,
@@ -112,11 +121,21 @@ class StateAtSize {
         treeMegabytes,
         bytesPerLeaf,
         blocks,
+        prune,
       };
     } finally {
       await kv.close();
       await rows?.kv.close();
     }
+  }
+
+  private async prune(state: State): Promise<PruneFigures> {
+    this.say('prune');
+    const { repetitions } = this.options;
+    const heights = HEIGHTS_BEHIND + repetitions * BLOCKS.length;
+    const undoRows = HEIGHTS_BEHIND * CHANGES_BEHIND + repetitions * BLOCKS.reduce((sum, changes) => sum + changes, 0);
+    const [, elapsed] = await timed(() => state.prune(state.height));
+    return { heights, undoRows, elapsed };
   }
 
   private async rebuild(kv: KeyValue): Promise<{ readonly rebuild: Elapsed; readonly save: Elapsed }> {
