@@ -1,53 +1,9 @@
 import { Command, CommanderError } from 'commander';
-import { registerBackup } from './commands/backup.ts';
-import { registerDoctor } from './commands/doctor.ts';
-import { registerExport } from './commands/export.ts';
-import { registerInit } from './commands/init.ts';
-import { registerInspect } from './commands/inspect.ts';
-import { registerKeys } from './commands/keys.ts';
-import { registerLight } from './commands/light.ts';
-import { registerLoad } from './commands/load.ts';
-import { registerPeers } from './commands/peers.ts';
-import { registerPrune } from './commands/prune.ts';
-import { registerQuery } from './commands/query.ts';
-import { registerReplay } from './commands/replay.ts';
-import { registerRestore } from './commands/restore.ts';
-import { registerRollback } from './commands/rollback.ts';
-import { registerSnapshot } from './commands/snapshot.ts';
-import { registerStart } from './commands/start.ts';
-import { registerStatus } from './commands/status.ts';
-import { registerTestnet } from './commands/testnet.ts';
-import { registerTx } from './commands/tx.ts';
-import { registerValidators } from './commands/validators.ts';
-import { registerVersion } from './commands/version.ts';
+import { commandsFor } from './command-table.ts';
 import { EXIT_OK, EXIT_USAGE, exitCodeOf, messageOf } from './errors.ts';
 import type { Terminal } from './terminal.ts';
 
-const COMMANDS = [
-  registerInit,
-  registerStart,
-  registerTestnet,
-  registerKeys,
-  registerStatus,
-  registerPeers,
-  registerValidators,
-  registerTx,
-  registerQuery,
-  registerLight,
-  registerLoad,
-  registerBackup,
-  registerRestore,
-  registerSnapshot,
-  registerRollback,
-  registerPrune,
-  registerReplay,
-  registerExport,
-  registerInspect,
-  registerDoctor,
-  registerVersion,
-];
-
-function createProgram(terminal: Terminal): Command {
+async function createProgram(args: readonly string[], terminal: Terminal): Promise<Command> {
   const program = new Command('bizra-node')
     .description('One node of a BIZRA network: run it, ask it, pay on it.')
     .exitOverride()
@@ -58,7 +14,7 @@ function createProgram(terminal: Terminal): Command {
     })
     .showSuggestionAfterError()
     .option('--log-level <level>', 'debug shows what led to an error');
-  for (const register of COMMANDS) register(program, terminal);
+  for (const register of await commandsFor(args)) register(program, terminal);
   return program;
 }
 
@@ -85,7 +41,8 @@ function wantsDetails(args: readonly string[], terminal: Terminal): boolean {
 /** Runs one command. Resolves to the exit code: 0, 1 (failed) or 2 (usage or configuration). */
 export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
   try {
-    await createProgram(terminal).parseAsync([...args], { from: 'user' });
+    const program = await createProgram(args, terminal);
+    await program.parseAsync([...args], { from: 'user' });
     return EXIT_OK;
   } catch (error) {
     if (error instanceof CommanderError) {

@@ -9,10 +9,10 @@ import type { NodeMetrics } from '#telemetry/node-metrics.ts';
 import type { Block } from '#types/block.ts';
 import type { BlockId } from '#types/block-id.ts';
 import type { Commit } from '#types/commit.ts';
-import { unreachable } from '#util/assert.ts';
 import type { BrokenRule } from '#util/broken-rule.ts';
 import type { Body } from './body.ts';
 import type { AppliedHeight, Chain } from './chain.ts';
+import { EffectPerformer } from './effect-performer.ts';
 import { EngineLog } from './engine-log.ts';
 import { HeldBodies } from './held-bodies.ts';
 import { Inbox, type Unstamped } from './inbox.ts';
@@ -37,6 +37,7 @@ export interface EngineOutlet {
 
 /** Inputs of one turn of the loop: bounds the time between two looks at the clock and the sockets. */
 const INPUTS_PER_TURN = 512;
+
 export interface EngineComponents {
   readonly consensus: Consensus;
   readonly chain: Chain;
@@ -69,6 +70,7 @@ export class Engine {
   private readonly signing: Signing;
   private readonly timers: RoundTimers;
   private readonly stepTimes: StepTimes;
+  private readonly effects: EffectPerformer;
   private outlet: EngineOutlet | undefined;
   private stopping = false;
   private loop: Promise<void> | undefined;
@@ -89,6 +91,23 @@ export class Engine {
     });
     this.stepTimes = new StepTimes(components.clock, components.metrics);
     this.timers = new RoundTimers(components.clock, (timeout) => this.submit({ kind: 'timeout', ...timeout }));
+    this.effects = this.makeEffects();
+  }
+
+  private makeEffects(): EffectPerformer {
+    const { components, bodies, inbox, signing, timers } = this;
+    return new EffectPerformer({
+      ...components,
+      bodies,
+      inbox,
+      signing,
+      timers,
+      outlet: () => this.outlet,
+      submit: (input) => this.submit(input),
+      commit: (block, commit) => this.commit(block, commit),
+      isStopping: () => this.stopping,
+      fail: (error) => this.fail(error),
+    });
   }
 
   /** No signature up to this height: the signer's record is ahead of the log, or the log was damaged. */
@@ -178,7 +197,7 @@ export class Engine {
         await this.inbox.arrival();
         continue;
       }
-      await this.perform(await this.consume());
+      await this.effects.perform(await this.consume());
     }
   }
 
@@ -224,71 +243,6 @@ export class Engine {
     logger.debug(input.kind, { height, round, step, effects: effects.map(({ kind }) => kind).join(' ') });
   }
 
-  private async perform(effects: readonly Effect[]): Promise<void> {
-    for (const effect of effects) {
-      if (this.stopping) return;
-      await this.performOne(effect);
-    }
-  }
-
-  private async performOne(effect: Effect): Promise<void> {
-    const { chain } = this.components;
-    switch (effect.kind) {
-      case 'sign':
-        return this.signing.sign(effect);
-      case 'publish':
-        return this.publish(effect.message);
-      case 'schedule':
-        return this.timers.schedule(effect, effect.delayMs);
-      case 'buildBlock':
-        return this.build(effect);
-      case 'requestBlock':
-        return this.requestBody(effect);
-      case 'validate':
-        return this.validate(effect.blockId, effect.block);
-      case 'execute':
-        return chain.speculate(this.bodies.of(effect.block));
-      case 'commit':
-        return this.commit(effect.block, effect.commit);
-      case 'evidence':
-        return this.components.onEvidence(effect);
-      case 'progress':
-        return this.outlet?.progress();
-      case 'redeliver':
-        this.inbox.pushUrgent(...effect.inputs);
-        return;
-      default:
-        return unreachable(effect);
-    }
-  }
-
-  /** A body that came before a rule wanted it is at hand; one that came in the same turn was not missing at all. */
-  private requestBody({ height, round, blockId }: Extract<Effect, { kind: 'requestBlock' }>): void {
-    if (this.components.consensus.block(blockId) !== undefined) return;
-    const body = this.body(blockId);
-    if (body === undefined) this.outlet?.requestBody(height, round, blockId);
-    else this.submit({ kind: 'block', blockId, block: body.block });
-  }
-
-  private publish(message: SignedMessage): void {
-    const body = message.kind === 'proposal' ? this.body(message.proposal.blockId) : undefined;
-    this.outlet?.publish(message, body);
-  }
-
-  private build({ height, round, lastCommit, time }: Extract<Effect, { kind: 'buildBlock' }>): void {
-    const body = this.components.chain.build(round, lastCommit, time);
-    this.bodies.keep(body);
-    this.submit({ kind: 'blockBuilt', height, round, blockId: body.blockId, block: body.block });
-  }
-
-  /** Runs beside the loop: verification may wait for worker threads. */
-  private validate(blockId: BlockId, block: Block): void {
-    this.components.chain
-      .isValid(this.bodies.of(block))
-      .then((valid) => this.submit({ kind: 'blockValidity', blockId, valid }))
-      .catch((error: unknown) => this.fail(error));
-  }
-
   private async commit(block: Block, commit: Commit): Promise<void> {
     const { chain, clock, onApplied } = this.components;
     const applied = await chain.apply(this.bodies.of(block), commit, this.proposedMs ?? clock.monotonicMs());
@@ -323,7 +277,7 @@ export class Engine {
     for (const body of recovered.bodies) this.bodies.keep(body);
     this.log.isDirty = true;
     for (const request of recovered.lostSignatures) this.submit({ kind: 'signRefused', ...request });
-    await this.perform(recovered.effects);
+    await this.effects.perform(recovered.effects);
   }
 
   /** At once: what is under way ends, and nothing more is signed. `stop` is still to be called. */

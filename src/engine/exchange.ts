@@ -1,6 +1,5 @@
 import type { Consensus } from '#consensus/consensus.ts';
 import type { SignedMessage } from '#consensus/input.ts';
-import { MAX_VOTES_PER_MESSAGE } from '#network/message-codec.ts';
 import type {
   BlockAnswer,
   BlocksAnswer,
@@ -30,26 +29,20 @@ import type { Clock } from '#ports/clock.ts';
 import type { GossipVerdict, PeerId, PeerInfo } from '#ports/transport.ts';
 import { type BlockId, equalBlockIds } from '#types/block-id.ts';
 import type { Evidence } from '#types/evidence.ts';
-import type { Proposal } from '#types/proposal.ts';
 import type { Vote } from '#types/vote.ts';
-import { BizraError } from '#util/errors.ts';
 import { BlockIntake } from './block-intake.ts';
 import type { Body } from './body.ts';
-import { compactBlock } from './compact-block.ts';
 import { EagerRelay } from './eager-relay.ts';
 import type { Engine, EngineOutlet } from './engine.ts';
 import type { EvidenceIntake } from './evidence-intake.ts';
 import type { OwnTransactions } from './own-transactions.ts';
-import { PendingFetcher } from './pending-fetcher.ts';
+import { PeerMessages } from './peer-messages.ts';
+import { fetchPending, PendingFetcher } from './pending-fetcher.ts';
 import { type BlockArchive, RequestAnswers } from './request-answers.ts';
-import { roundStepMessage } from './round-step.ts';
 import type { StateSyncAnswers } from './state-sync-answers.ts';
 import { VoteIntake } from './vote-intake.ts';
 import { type PeerProgress, VoteRelay } from './vote-relay.ts';
 import type { VoteVerifier } from './vote-verifier.ts';
-
-/** Asking a peer for its pending transactions. */
-const PENDING_TIMEOUT_MS = 1_000;
 
 export interface ExchangeComponents {
   readonly network: Network;
@@ -81,6 +74,7 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
   /** Last report of each connected peer. */
   readonly peers: PeerProgress = new Map();
   private readonly parts: ExchangeComponents;
+  private readonly messages: PeerMessages;
   private readonly relay: VoteRelay;
   private readonly eager: EagerRelay;
   private readonly voteIntake: VoteIntake;
@@ -90,6 +84,7 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
 
   constructor(components: ExchangeComponents) {
     this.parts = components;
+    this.messages = new PeerMessages(components);
     this.relay = this.makeRelay();
     this.eager = this.makeEagerRelay();
     this.voteIntake = new VoteIntake({
@@ -106,35 +101,40 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
       // Its compact form was compared with the proposal, so it can go on as it came.
       onFilled: (body) => this.eager.blockReady(body),
     });
-    this.pending = new PendingFetcher({ clock: components.clock, fetch: (peer) => this.fetchPending(peer) });
+    this.pending = new PendingFetcher({ clock: components.clock, fetch: (peer) => fetchPending(components, peer) });
     this.answers = new RequestAnswers(components);
   }
 
   private makeRelay(): VoteRelay {
-    const { consensus, clock, network } = this.parts;
+    const { messages } = this;
+    const { consensus, clock } = this.parts;
     return new VoteRelay({
       consensus,
       clock,
       peers: this.peers,
       outlet: {
-        sendVotes: (peer, votes) => this.sendVotes(peer, votes),
-        sendProposal: (peer, round) => this.sendProposal(peer, round),
-        sendClaim: (peer, claim) => void network.send(peer, { kind: 'peerClaim', height: consensus.height, ...claim }),
-        announceProgress: () => this.announce(),
+        sendVotes: (peer, votes) => messages.sendVotes(peer, votes),
+        sendProposal: (peer, round) => messages.sendProposal(peer, round),
+        sendClaim: (peer, claim) => messages.sendClaim(peer, claim),
+        announceProgress: () => {
+          messages.broadcastProgress();
+          this.eager.tellWishes();
+        },
       },
     });
   }
 
   private makeEagerRelay(): EagerRelay {
-    const { consensus, clock, network } = this.parts;
+    const { messages } = this;
+    const { consensus, clock } = this.parts;
     return new EagerRelay({
       consensus,
       clock,
       peers: this.peers,
       outlet: {
-        sendVote: (peer, vote) => this.sendVotes(peer, [vote]),
-        sendProposal: (peer, proposal, body) => this.sendBlock(peer, proposal, body),
-        sendWish: (peer, wish) => void network.send(peer, { kind: 'relayWish', ...wish }),
+        sendVote: (peer, vote) => messages.sendVotes(peer, [vote]),
+        sendProposal: (peer, proposal, body) => messages.sendBlock(peer, proposal, body),
+        sendWish: (peer, wish) => messages.sendWish(peer, wish),
       },
     });
   }
@@ -153,9 +153,7 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
   // What the engine sends.
 
   publish(message: SignedMessage, body: Body | undefined): void {
-    const { network } = this.parts;
-    if (message.kind === 'vote') network.broadcast({ kind: 'votes', votes: [message.vote] });
-    else network.broadcast(this.proposalMessage(message.proposal, body));
+    this.messages.broadcastSigned(message, body);
   }
 
   requestBody(height: number, round: number, blockId: BlockId): void {
@@ -179,7 +177,7 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
   // What peers send.
 
   peerConnected(peer: PeerInfo): void {
-    this.parts.network.send(peer.id, this.progressReport());
+    this.messages.sendProgress(peer.id);
     this.pending.peerConnected(peer.id);
   }
 
@@ -281,55 +279,5 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
 
   getLightBlocks(peer: PeerId, request: GetLightBlocks): Promise<LightBlocksAnswer> {
     return this.parts.stateSync.lightBlocks(peer, request);
-  }
-
-  // What this node asks and tells one peer.
-
-  private async fetchPending(peer: PeerId): Promise<void> {
-    const { network, admitTxs } = this.parts;
-    try {
-      const { txs } = await network.request(peer, { kind: 'getPending' }, PENDING_TIMEOUT_MS);
-      if (txs.length > 0) await admitTxs(txs);
-    } catch (error) {
-      // The peer went away, or answered badly and was punished for it. What else fails in here is a fault of this node.
-      if (!(error instanceof BizraError)) network.report(peer, 'own_failure');
-    }
-  }
-
-  private sendVotes(peer: PeerId, votes: readonly Vote[]): void {
-    for (let from = 0; from < votes.length; from += MAX_VOTES_PER_MESSAGE)
-      this.parts.network.send(peer, { kind: 'votes', votes: votes.slice(from, from + MAX_VOTES_PER_MESSAGE) });
-  }
-
-  /**
-   * With its block only when that is valid: a proposer can give one by id whose hashes are not its contents', and who
-   * passes that on in the compact form is taken for its author.
-   */
-  private sendProposal(peer: PeerId, round: number): void {
-    const { consensus, engine } = this.parts;
-    const proposal = consensus.proposal(round);
-    if (proposal === undefined) return;
-    const isValid = consensus.hasValidBlock(proposal.blockId);
-    this.sendBlock(peer, proposal, isValid ? engine.body(proposal.blockId) : undefined);
-  }
-
-  private sendBlock(peer: PeerId, proposal: Proposal, body: Body | undefined): void {
-    this.parts.network.send(peer, this.proposalMessage(proposal, body));
-  }
-
-  private proposalMessage(proposal: Proposal, body: Body | undefined): ProposalMessage {
-    const { own } = this.parts;
-    const block = body === undefined ? undefined : compactBlock(body, (hash) => own.mayBeUnknown(hash));
-    return { kind: 'proposal', proposal, block };
-  }
-
-  private announce(): void {
-    this.parts.network.broadcast(this.progressReport());
-    this.eager.tellWishes();
-  }
-
-  private progressReport(): RoundStepMessage {
-    const { consensus, engine, archive } = this.parts;
-    return roundStepMessage(consensus, engine, archive);
   }
 }

@@ -1,10 +1,14 @@
+import type { Network } from '#network/network.ts';
 import type { Clock, Timer } from '#ports/clock.ts';
-import type { PeerId } from '#ports/transport.ts';
+import type { GossipVerdict, PeerId } from '#ports/transport.ts';
+import { BizraError } from '#util/errors.ts';
 
 /** Between two questions: what peers that come and go all the time can make this node verify is bounded. */
 const PAUSE_MS = 500;
 /** More peers than this at a time bring nothing new. */
 const MAX_WAITING_PEERS = 8;
+/** Asking a peer for its pending transactions. */
+const PENDING_TIMEOUT_MS = 1_000;
 
 export interface PendingFetcherComponents {
   readonly clock: Clock;
@@ -61,5 +65,21 @@ export class PendingFetcher {
     await this.components.fetch(peer);
     this.asking = false;
     this.askLater();
+  }
+}
+
+export interface PendingSource {
+  readonly network: Pick<Network, 'request' | 'report'>;
+  readonly admitTxs: (txs: readonly Uint8Array[]) => Promise<GossipVerdict>;
+}
+
+/** Asks a peer for its pending transactions and takes them in. Never rejects. */
+export async function fetchPending({ network, admitTxs }: PendingSource, peer: PeerId): Promise<void> {
+  try {
+    const { txs } = await network.request(peer, { kind: 'getPending' }, PENDING_TIMEOUT_MS);
+    if (txs.length > 0) await admitTxs(txs);
+  } catch (error) {
+    // The peer went away, or answered badly and was punished for it. What else fails in here is a fault of this node.
+    if (!(error instanceof BizraError)) network.report(peer, 'own_failure');
   }
 }

@@ -2,58 +2,51 @@ import { Ledger } from '#app/ledger.ts';
 import type { DecodedTx } from '#app/tx.ts';
 import { Consensus } from '#consensus/consensus.ts';
 import { RememberingVerifier } from '#crypto/remembering-verifier.ts';
-import { InlineVerifier, type Verifier } from '#crypto/verifier.ts';
+import type { Verifier } from '#crypto/verifier.ts';
 import { maxDataBytes } from '#engine/block-building.ts';
-import { BlockPreparation } from '#engine/block-preparation.ts';
-import { type AppliedHeight, Chain } from '#engine/chain.ts';
+import type { AppliedHeight, Chain } from '#engine/chain.ts';
 import type { ChainState } from '#engine/chain-state.ts';
 import { Engine } from '#engine/engine.ts';
 import { chainHistory } from '#engine/evidence-history.ts';
-import { EvidenceIntake } from '#engine/evidence-intake.ts';
-import { EvidencePool } from '#engine/evidence-pool.ts';
+import type { EvidencePool } from '#engine/evidence-pool.ts';
 import { readPending } from '#engine/evidence-rows.ts';
-import { Exchange } from '#engine/exchange.ts';
+import type { Exchange } from '#engine/exchange.ts';
 import type { KeyGuard } from '#engine/key-guard.ts';
 import { OwnTransactions } from '#engine/own-transactions.ts';
-import { VoteVerifier } from '#engine/vote-verifier.ts';
-import { Indexer } from '#indexer/indexer.ts';
+import type { Indexer } from '#indexer/indexer.ts';
 import type { Mempool } from '#mempool/mempool.ts';
-import type { Offence } from '#network/consequences.ts';
-import { Network, type NetworkOptions } from '#network/network.ts';
-import { MAX_PENDING_TXS } from '#network/request-codec.ts';
-import type { PeerId } from '#ports/transport.ts';
+import type { Network } from '#network/network.ts';
 import type { NodeEvent } from '#rpc/node-api.ts';
 import type { State } from '#state/state.ts';
 import { BlockStore } from '#storage/block-store.ts';
-import { BlockSync } from '#sync/block-sync.ts';
+import type { BlockSync } from '#sync/block-sync.ts';
 import { createNodeMetrics, type NodeMetrics } from '#telemetry/node-metrics.ts';
 import type { Evidence } from '#types/evidence.ts';
 import type { Genesis } from '#types/genesis.ts';
 import { blockBytesMax, type ConsensusParams } from '#types/params.ts';
 import type { Time } from '#types/time.ts';
-import { MachineError } from '#util/errors.ts';
-import { archiveOf, stateSyncAnswersOf } from './archive.ts';
-import { BlockRepair } from './block-repair.ts';
+import type { BlockRepair } from './block-repair.ts';
 import { ChainMetrics } from './chain-metrics.ts';
+import { makeChain, makeEvidencePool, makeIndexer } from './chain-wiring.ts';
 import { ledgerOptions, timeoutsOf } from './component-options.ts';
 import { checkStore, type OpenedChain, openChain } from './database.ts';
 import { EventBus } from './event-bus.ts';
 import { blockEvent } from './events.ts';
 import { EvidenceGossip } from './evidence-gossip.ts';
-import { gossipVerdict } from './gossip-verdict.ts';
 import { keyPast, makeKeyGuard, pastHeight } from './key-guarding.ts';
-import { makeMempool, txSupplyOf } from './mempool-wiring.ts';
+import { makeMempool } from './mempool-wiring.ts';
 import type { NodePorts } from './node-ports.ts';
-import { reportOffence } from './offences.ts';
 import type { NodeOverrides } from './overrides.ts';
-import { lessThan, lowestNeeded } from './prune-limits.ts';
-import { Pruning } from './pruning.ts';
+import { makeExchange, makeNetwork } from './peer-wiring.ts';
+import type { Pruning } from './pruning.ts';
+import { makePruning } from './pruning-wiring.ts';
 import { loadingLog, SavedTree } from './saved-tree.ts';
 import type { NodeSettings } from './settings.ts';
 import { makeSnapshots } from './snapshot-wiring.ts';
 import type { Snapshots } from './snapshots.ts';
 import { applyStoredBlocks } from './stored-blocks.ts';
-import { EngineSyncChain, type FetchedBody, NetworkSyncPeers, warnOutOfReach } from './sync-adapter.ts';
+import type { FetchedBody } from './sync-adapter.ts';
+import { makeRepair, makeSync } from './sync-wiring.ts';
 
 /** One node of the network, composed by hand over its ports. */
 export class Node {
@@ -116,7 +109,7 @@ export class Node {
       { ...ledgerOptions(genesis, settings), brokenRule: overrides.brokenRule },
     );
     this.evidence = this.makeEvidencePool(opened.pendingEvidence);
-    this.indexer = this.makeIndexer();
+    this.indexer = makeIndexer(ports.kv, this.blockStore, () => this.chain.state.height);
     this.mempool = makeMempool(this.ports, settings.mempool, {
       ledger: this.ledger,
       baseDenom: genesis.chain.baseDenom,
@@ -134,14 +127,15 @@ export class Node {
     });
     this.blockVerifier = new RememberingVerifier(verifier);
     this.chain = this.makeChain(opened.chainState, overrides);
-    this.network = this.makeNetwork({
+    const limits = {
       maxBlockBytes: blockBytesMax(opened.chainState.params),
       maxTxBytes: settings.mempool.maxTxBytes,
-    });
+    };
+    this.network = makeNetwork(this.ports, limits, this.metrics);
     this.evidenceGossip = new EvidenceGossip({ pool: this.evidence, network: this.network, clock, logger });
     this.engine = this.makeEngine(overrides);
     this.exchange = this.makeExchange();
-    this.repair = this.makeRepair();
+    this.repair = makeRepair(this.ports, this);
     this.sync = this.makeSync();
     this.snapshots = makeSnapshots(this.ports, settings.snapshots, this.state, () => this.chain.applying);
     this.pruning = this.makePruning(settings.storage, overrides);
@@ -236,64 +230,19 @@ export class Node {
   }
 
   private makeEvidencePool(stored: readonly Evidence[]): EvidencePool {
-    const { kv, verifier, logger, onFatal } = this.ports;
-    return EvidencePool.restore(
-      {
-        kv,
-        verifier,
-        logger: logger.child('evidence'),
-        history: () => chainHistory(this.chain.state, this.blockStore),
-        isPunished: (address) => this.ledger.isTombstoned(address),
-        onPending: () => this.engine.workAvailable(),
-        onFatal,
-      },
-      stored,
-    );
-  }
-
-  private makeIndexer(): Indexer {
-    const { blockStore } = this;
-    const reader = {
-      base: () => blockStore.base,
-      head: () => this.chain.state.height,
-      results: async (height: number) => blockStore.results(height),
+    const asked = {
+      history: () => chainHistory(this.chain.state, this.blockStore),
+      isPunished: (address: Uint8Array) => this.ledger.isTombstoned(address),
+      onPending: () => this.engine.workAvailable(),
     };
-    return new Indexer({ kv: this.ports.kv, reader });
+    return makeEvidencePool(this.ports, asked, stored);
   }
 
-  private makeChain(chainState: ChainState, { brokenRule, wrapApp }: NodeOverrides): Chain {
-    const { kv, clock, logger, signer } = this.ports;
+  private makeChain(chainState: ChainState, overrides: NodeOverrides): Chain {
     const { state, ledger, blockStore, indexer, mempool, evidence, metrics, blockVerifier: verifier } = this;
-    return new Chain(
-      {
-        kv,
-        state,
-        ledger: wrapApp?.(ledger, () => this.chain.state) ?? ledger,
-        blockStore,
-        indexer,
-        supply: txSupplyOf(mempool),
-        evidence,
-        verifier,
-        clock,
-        logger: logger.child('chain'),
-        address: signer?.address,
-        brokenRule,
-        metrics,
-      },
-      chainState,
-      blockStore.commit(chainState.height),
-    );
-  }
-
-  private makeNetwork(limits: NetworkOptions['limits']): Network {
-    const { transport, clock, random, logger, onFatal } = this.ports;
-    const observe = (offence: Offence, peer: PeerId, error: unknown): void => {
-      this.metrics?.p2p.offences.with(offence).add();
-      reportOffence(logger, offence, peer, error);
-      // A damaged record of the past is one that this node cannot serve; a disk that fails is the end of it.
-      if (error instanceof MachineError && error.code !== 'damaged') onFatal(error);
-    };
-    return new Network({ transport, clock, random }, { limits, observe });
+    const head = (): ChainState => this.chain.state;
+    const wiring = { state, ledger, blockStore, indexer, mempool, evidence, verifier, metrics, head };
+    return makeChain(this.ports, wiring, chainState, overrides);
   }
 
   private makeEngine({ brokenRule }: NodeOverrides): Engine {
@@ -316,76 +265,34 @@ export class Node {
   }
 
   private makeExchange(): Exchange {
-    const { clock } = this.ports;
-    const { network, consensus, engine, chain, mempool } = this;
-    return new Exchange({
+    const { network, consensus, engine, own, chain, blockStore, mempool, evidence } = this;
+    return makeExchange(this.ports, {
       network,
       consensus,
       engine,
-      verifier: new VoteVerifier({
-        consensus,
-        verifier: this.ports.voteVerifier ?? new InlineVerifier(),
-        chainId: this.genesis.chainId,
-      }),
-      archive: archiveOf(chain, this.blockStore, () => this.repair),
-      stateSync: stateSyncAnswersOf(chain, this.blockStore, clock, this.ports.snapshots),
-      clock,
-      own: this.own,
-      pendingTx: (hash) => mempool.get(hash)?.bytes,
-      pendingTxs: () => mempool.list(MAX_PENDING_TXS).map(({ bytes }) => bytes),
+      own,
+      chainId: this.genesis.chainId,
+      chain,
+      blockStore,
+      mempool,
+      evidence,
+      repair: () => this.repair,
       watchVote: (vote) => this.keyGuard?.vote(vote) ?? 'ok',
-      evidenceIntake: new EvidenceIntake({
-        pool: this.evidence,
-        clock,
-        head: () => chain.state.height,
-        report: (peer, offence) => network.report(peer, offence),
-        onFatal: this.ports.onFatal,
-      }),
-      admitTxs: async (txs) => gossipVerdict(await mempool.admitMany(txs, 'peer')),
       onHeights: () => this.sync.poke(),
       onPeerGone: (peer) => this.sync.forget(peer),
     });
   }
 
-  private makeRepair(): BlockRepair {
-    const { kv, verifier, clock, logger, onFatal } = this.ports;
-    const { chain, blockStore } = this;
-    const peers = new NetworkSyncPeers({ network: this.network, exchange: this.exchange, clock });
-    return new BlockRepair({ kv, chain, blockStore, peers, verifier, clock, logger: logger.child('store'), onFatal });
-  }
-
-  private makePruning(storage: NodeSettings['storage'], { brokenRule }: NodeOverrides): Pruning {
-    const { kv, clock, logger, onFatal, snapshots } = this.ports;
-    const { blockStore, indexer } = this;
-    return new Pruning(
-      {
-        kv,
-        undo: this.state.pruning,
-        blockStore,
-        indexer,
-        clock,
-        logger: logger.child('pruning'),
-        chainState: () => this.chain.state,
-        neededFrom: () => lowestNeeded(snapshots?.list() ?? []),
-        moreUrgent: () => this.chain.applying,
-        onFatal,
-      },
-      brokenRule === 'prunedEarly' ? lessThan(storage) : storage,
-    );
-  }
-
   private makeSync(): BlockSync<FetchedBody> {
-    const { clock, logger, onFatal } = this.ports;
-    const { chain, engine, network, exchange, blockVerifier: verifier } = this;
-    const preparation = new BlockPreparation({ chain, ledger: this.ledger, state: this.state, verifier, clock });
-    return new BlockSync({
-      chain: new EngineSyncChain({ chain, engine, verifier, preparation }),
-      peers: new NetworkSyncPeers({ network, exchange, clock }),
-      clock,
-      onFatal,
-      onCatchingUp: (catchingUp) => this.mempool.setSyncing(catchingUp),
-      onFarBehind: (farBehind) => this.ports.onFarBehind?.(farBehind),
-      onOutOfReach: (next, lowest) => warnOutOfReach(logger, next, lowest),
-    });
+    const { chain, network, exchange, engine, ledger, state, mempool, blockVerifier: verifier } = this;
+    const onCatchingUp = (catchingUp: boolean): void => mempool.setSyncing(catchingUp);
+    return makeSync(this.ports, { chain, network, exchange, engine, ledger, state, verifier, onCatchingUp });
+  }
+
+  private makePruning(storage: NodeSettings['storage'], overrides: NodeOverrides): Pruning {
+    const { state, blockStore, indexer } = this;
+    const chainState = (): ChainState => this.chain.state;
+    const moreUrgent = (): Promise<void> | undefined => this.chain.applying;
+    return makePruning(this.ports, { state, blockStore, indexer, chainState, moreUrgent }, storage, overrides);
   }
 }

@@ -1,27 +1,30 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CatchUpVerifier } from '#crypto/catch-up-verifier.ts';
 import { assertNativeCrypto } from '#crypto/native.ts';
-import { WorkerVerifier } from '#crypto/worker-verifier.ts';
 import { HandoverTransport } from '#network/handover.ts';
-import { Libp2pTransport } from '#network/libp2p/libp2p-transport.ts';
-import { type NodeKey, nodeKeyFromBytes, parseNodeKeyFile } from '#network/libp2p/node-key.ts';
-import { RpcServer } from '#rpc/server.ts';
-import { checkPrivate } from '#signer/key-file.ts';
+import type { Libp2pTransport } from '#network/libp2p/libp2p-transport.ts';
+import type { NodeKey } from '#network/libp2p/node-key.ts';
+import type { RpcServer } from '#rpc/server.ts';
 import { FileSigner } from '#signer/signer.ts';
 import { NodeFiles } from '#storage/node-files.ts';
 import { NodeStreamedFile } from '#storage/streamed-file.ts';
 import { Wal } from '#storage/wal.ts';
-import { parseLogLevels } from '#telemetry/log-levels.ts';
-import { createLogger, type Logger } from '#telemetry/logger.ts';
-import { type Genesis, parseGenesis } from '#types/genesis.ts';
-import { blockBytesMax } from '#types/params.ts';
+import type { Logger } from '#telemetry/logger.ts';
+import type { Genesis } from '#types/genesis.ts';
 import { formatTime } from '#types/time.ts';
 import { BizraError } from '#util/errors.ts';
-import { parseTcpAddress, toMultiaddr } from './addresses.ts';
 import type { AdminServer } from './admin.ts';
 import { makeAdminServer } from './admin-commands.ts';
 import { openChainDatabase } from './chain-database.ts';
+import {
+  type DaemonVerifier,
+  makeLogger,
+  makeServer,
+  makeTransport,
+  makeVerifier,
+  readGenesis,
+  readNodeKey,
+} from './daemon-parts.ts';
 import { DaemonDescription } from './description.ts';
 import { Instrumentation } from './instrumentation.ts';
 import { Node } from './node.ts';
@@ -31,7 +34,7 @@ import { RealRandom } from './real-random.ts';
 import { NodeRpcApi } from './rpc-api.ts';
 import type { NodeSettings } from './settings.ts';
 import { openSnapshotStore } from './snapshot-wiring.ts';
-import { namedError, namedGenesisError, namedWalError } from './start-errors.ts';
+import { namedGenesisError, namedWalError } from './start-errors.ts';
 
 /** The files of a home that the daemon uses. */
 export interface NodePaths {
@@ -89,8 +92,6 @@ export async function startNode(options: StartOptions): Promise<void> {
     await daemon.stop();
   }
 }
-
-type DaemonVerifier = CatchUpVerifier | WorkerVerifier;
 
 /** What a daemon is composed of, opened one after the other. */
 interface OpenedParts extends Pick<NodePorts, 'clock' | 'random' | 'kv' | 'transport' | 'logger'> {
@@ -244,73 +245,9 @@ function asTheyAre(ports: NodePorts): NodePorts {
   return ports;
 }
 
-function makeLogger(settings: NodeSettings, timestamp: () => string): Logger {
-  const sink = (line: string): void => void process.stderr.write(`${line}\n`);
-  const format = settings.logFormat === 'json' ? 'json' : 'text';
-  return createLogger({ sink, timestamp }, { format, levels: parseLogLevels(settings.logLevel) }, 'node');
-}
-
 function reportWal(wal: Wal, path: string, logger: Logger): void {
   if (wal.tornBytes > 0)
     logger.warn('the consensus log ended in an unfinished record, which was cut', { path, bytes: wal.tornBytes });
   if (wal.damage !== undefined)
     logger.error('the consensus log is damaged', { path, offset: wal.damage.offset, size: wal.damage.size });
-}
-
-function makeVerifier({ crypto }: NodeSettings): DaemonVerifier {
-  return crypto.verifierWorkers === 0 ? new CatchUpVerifier() : new WorkerVerifier({ threads: crypto.verifierWorkers });
-}
-
-function makeTransport(
-  { p2p }: NodeSettings,
-  genesis: Genesis,
-  key: NodeKey,
-  addressBookPath: string,
-  logger: Logger,
-): Libp2pTransport {
-  const log = logger.child('p2p');
-  return new Libp2pTransport({
-    key,
-    listen: [toMultiaddr(p2p.laddr)],
-    ...(p2p.externalAddress === '' ? {} : { announce: [toMultiaddr(p2p.externalAddress)] }),
-    persistentPeers: p2p.persistentPeers,
-    bootstrapPeers: p2p.bootstrapPeers,
-    chainId: genesis.chainId,
-    genesisHash: genesis.hash,
-    dht: p2p.dht,
-    addressBookPath,
-    maxBlockBytes: blockBytesMax(genesis.consensusParams),
-    maxInboundPeers: p2p.maxNumInboundPeers,
-    maxOutboundPeers: p2p.maxNumOutboundPeers,
-    observe: ({ kind, peer, detail, error }) =>
-      log.debug(kind, { peer, detail, reason: error === undefined ? undefined : String(error) }),
-  });
-}
-
-function makeServer({ rpc }: NodeSettings, node: NodeRpcApi, logger: Logger): RpcServer {
-  const { laddr, ...limits } = rpc;
-  const address = parseTcpAddress(laddr);
-  if (address === undefined) throw new BizraError('config_invalid', `rpc.laddr = ${laddr}: expected tcp://HOST:PORT`);
-  const log = logger.child('rpc');
-  const onFailure = (method: string, error: unknown): void =>
-    log.error('a request failed', { method, reason: error instanceof Error ? error : String(error) });
-  return new RpcServer({ node, onFailure }, { ...limits, ...address });
-}
-
-async function readGenesis(path: string): Promise<Genesis> {
-  try {
-    return parseGenesis(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw namedError(error, path, 'genesis_invalid');
-  }
-}
-
-async function readNodeKey(files: NodeFiles, path: string): Promise<NodeKey> {
-  // Whoever has it can take this node's place in the network.
-  await checkPrivate(files, path);
-  try {
-    return nodeKeyFromBytes(parseNodeKeyFile(await readFile(path, 'utf8')));
-  } catch (error) {
-    throw namedError(error, path, 'node_key_invalid');
-  }
 }

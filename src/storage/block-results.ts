@@ -1,8 +1,18 @@
-import type { KeyValue } from '#ports/key-value.ts';
+import type { KeyValue, WriteBatch } from '#ports/key-value.ts';
 import type { TxResult } from '#types/results.ts';
-import { decodeResultRow, decodeUpdates, type HeightResults, RESULTS_PER_ROW, ROW, rowKey } from './block-rows.ts';
-import { checkedValue, damaged } from './checksummed.ts';
-import { decodeEvents } from './result-codec.ts';
+import type { Pause } from '#util/pause.ts';
+import {
+  decodeResultRow,
+  decodeUpdates,
+  encodeResultRow,
+  encodeUpdates,
+  type HeightResults,
+  RESULTS_PER_ROW,
+  ROW,
+  rowKey,
+} from './block-rows.ts';
+import { checkedValue, damaged, withChecksum } from './checksummed.ts';
+import { decodeEvents, encodeEvents } from './result-codec.ts';
 
 /** What came of a block with these transactions. Throws MachineError 'damaged'. */
 export function readResults(kv: KeyValue, height: number, txs: readonly Uint8Array[]): HeightResults {
@@ -35,4 +45,20 @@ export function resultRow(kv: KeyValue, height: number, index: number): Uint8Arr
   const record = kv.get(key);
   if (record === undefined) throw damaged(key, 'results');
   return checkedValue(record, key, 'results');
+}
+
+/** Writes what came of a block with these transactions, pausing between rows. */
+export async function putResultRows(
+  batch: WriteBatch,
+  height: number,
+  { txResults, blockEvents, validatorUpdates }: HeightResults,
+  txs: readonly Uint8Array[],
+  pause: Pause,
+): Promise<void> {
+  for (let from = 0, part = 0; from < txResults.length; from += RESULTS_PER_ROW, part++) {
+    batch.put(rowKey(ROW.results, height, part), encodeResultRow(from, txResults, txs));
+    await pause();
+  }
+  if (blockEvents.length > 0) batch.put(rowKey(ROW.events, height), withChecksum(encodeEvents(blockEvents)));
+  if (validatorUpdates.length > 0) batch.put(rowKey(ROW.updates, height), encodeUpdates(validatorUpdates));
 }

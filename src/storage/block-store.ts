@@ -1,8 +1,6 @@
 import type { KeyValue, WriteBatch } from '#ports/key-value.ts';
 import { type Block, decodeBlock } from '#types/block.ts';
-import type { BlockId } from '#types/block-id.ts';
-import { type Commit, decodeCommit, encodeCommit } from '#types/commit.ts';
-import type { Header } from '#types/header.ts';
+import { type Commit, decodeCommit } from '#types/commit.ts';
 import type { ConsensusParams } from '#types/params.ts';
 import type { TxResult } from '#types/results.ts';
 import type { ValidatorSet } from '#types/validator-set.ts';
@@ -13,16 +11,12 @@ import { LruMap } from '#util/lru-map.ts';
 import { NEVER_PAUSE, type Pause } from '#util/pause.ts';
 import { BlockPruner } from './block-pruner.ts';
 import { BlockRanges } from './block-ranges.ts';
-import { readResults, resultRow } from './block-results.ts';
+import { putResultRows, readResults, resultRow } from './block-results.ts';
 import {
   type BlockMeta,
   decodeHeight,
   decodeMeta,
   decodeOneResult,
-  encodeHeight,
-  encodeMeta,
-  encodeResultRow,
-  encodeUpdates,
   type HeightResults,
   hashKey,
   heightOfBlock,
@@ -30,57 +24,23 @@ import {
   ROW,
   rowKey,
 } from './block-rows.ts';
-import { checkedValue, damaged, withChecksum } from './checksummed.ts';
+import { checkedValue, damaged } from './checksummed.ts';
 import type { StorageErrorCode } from './errors.ts';
-import { encodeEvents } from './result-codec.ts';
+import {
+  putBlockRows,
+  putHeaderRows,
+  type StoredBlock,
+  type StoredHeader,
+  type StoredHeight,
+  type StoredSeed,
+} from './stored-height.ts';
 import { ValidatorRows } from './validator-rows.ts';
 
 /** Decoded blocks in memory: clients ask for the newest ones again and again. */
 const CACHED_BLOCKS = 8;
 
 export type { BlockMeta, HeightResults } from './block-rows.ts';
-
-/** A decided block, as its rows have it. */
-export interface StoredBlock {
-  readonly height: number;
-  readonly blockId: BlockId;
-  /** `encodeBlock(block)`. */
-  readonly blockBytes: Uint8Array;
-  readonly block: Block;
-  /** The commit that decided it. */
-  readonly commit: Commit;
-  /** State after this height. */
-  readonly appHash: Uint8Array;
-}
-
-/** What is kept of a height whose block is pruned or was never here. */
-export interface StoredHeader {
-  readonly height: number;
-  readonly blockId: BlockId;
-  readonly header: Header;
-  /** As the next block carries it, where there is one (`lastCommitHash` of its header): evidence is judged by it. */
-  readonly commit: Commit;
-  /** State after this height. */
-  readonly appHash: Uint8Array;
-  /** Validators of this height, with any priorities. */
-  readonly signers: ValidatorSet;
-}
-
-/** Where a store begins that gets its state from a snapshot. */
-export interface StoredSeed extends StoredHeader {
-  /** Validators of `height + 1`, with the priorities of its round 0. */
-  readonly validators: ValidatorSet;
-  /** In force for `height + 1`. */
-  readonly params: ConsensusParams;
-}
-
-/** One decided height, as it goes into its batch. */
-export interface StoredHeight extends StoredBlock {
-  /** Validators of `height + 1`, with the priorities of its round 0. */
-  readonly validators: ValidatorSet;
-  /** In force for `height + 1`. */
-  readonly params: ConsensusParams;
-}
+export type { StoredBlock, StoredHeader, StoredHeight, StoredSeed } from './stored-height.ts';
 
 /**
  * Decided blocks and what came of them, by height, from `base` to `head` without a gap; below, from `headerBase` on,
@@ -151,26 +111,21 @@ export class BlockStore {
   }
 
   /** Adds what a height's execution left to its batch: before or after `putHeight`, pausing between rows. */
-  async putResults(
+  putResults(
     batch: WriteBatch,
     height: number,
-    { txResults, blockEvents, validatorUpdates }: HeightResults,
+    results: HeightResults,
     txs: readonly Uint8Array[],
     pause: Pause = NEVER_PAUSE,
   ): Promise<void> {
-    for (let from = 0, part = 0; from < txResults.length; from += RESULTS_PER_ROW, part++) {
-      batch.put(rowKey(ROW.results, height, part), encodeResultRow(from, txResults, txs));
-      await pause();
-    }
-    if (blockEvents.length > 0) batch.put(rowKey(ROW.events, height), withChecksum(encodeEvents(blockEvents)));
-    if (validatorUpdates.length > 0) batch.put(rowKey(ROW.updates, height), encodeUpdates(validatorUpdates));
+    return putResultRows(batch, height, results, txs, pause);
   }
 
   /** Adds a height to its batch, its results apart. The store counts on the batch: when it cannot be written, the process must stop. */
   putHeight(batch: WriteBatch, stored: StoredHeight): void {
     const { height, block } = stored;
     this.ranges.putNextHead(batch, height);
-    putBlock(batch, stored);
+    putBlockRows(batch, stored);
     this.validatorRows.put(batch, height + 1, stored.validators, stored.params);
     this.blocks.set(height, block);
   }
@@ -178,7 +133,7 @@ export class BlockStore {
   /** The same block once more, where its rows were damaged. Its results are not touched. */
   putAgain(batch: WriteBatch, stored: StoredBlock): void {
     assert(stored.height >= this.base && stored.height <= this.head, 'the block is kept');
-    putBlock(batch, stored);
+    putBlockRows(batch, stored);
     this.mended.add(stored.height);
   }
 
@@ -315,20 +270,6 @@ export class BlockStore {
 /** A row that turned up under another key is whole and yet not the one that was asked for. */
 function checkHeight(kind: number, height: number, found: number, what: string): void {
   if (found !== height) throw damaged(rowKey(kind, height), what);
-}
-
-function putBlock(batch: WriteBatch, { height, blockId, block, blockBytes, commit, appHash }: StoredBlock): void {
-  const { header, txs } = block;
-  const meta: BlockMeta = { blockId, header, txCount: txs.length, size: blockBytes.length, appHash };
-  batch.put(rowKey(ROW.meta, height), encodeMeta(meta));
-  batch.put(rowKey(ROW.block, height), withChecksum(blockBytes));
-  batch.put(rowKey(ROW.commit, height), withChecksum(encodeCommit(commit)));
-  batch.put(hashKey(blockId.hash), encodeHeight(height));
-}
-
-function putHeaderRows(batch: WriteBatch, { height, blockId, header, commit, appHash }: StoredHeader): void {
-  batch.put(rowKey(ROW.meta, height), encodeMeta({ blockId, header, txCount: 0, size: 0, appHash }));
-  batch.put(rowKey(ROW.commit, height), withChecksum(encodeCommit(commit)));
 }
 
 function notStored(what: string, height: number): BizraError<StorageErrorCode> {

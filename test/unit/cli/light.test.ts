@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RpcLightProvider } from '#cli/rpc-light-provider.ts';
 import { formatGenesis } from '#types/genesis.ts';
-import { DEFAULT_CONSENSUS_PARAMS } from '#types/params.ts';
 import { toHex } from '#util/bytes.ts';
+import { genesisOf } from '../../support/light-genesis.ts';
 import { RecordedChain, readLines } from '../../support/recorded-chain.ts';
 import { CHAIN_ID, digest, LightChain, members } from '../light/support.ts';
 import { FakeRpc, lightMethods, type Methods, run } from './fake-rpc.ts';
@@ -79,25 +79,13 @@ describe('command line: light', () => {
 
   it('trusts a genesis file', async () => {
     const path = join(directory, 'genesis.json');
-    const validators = chain.validators(1).validators.map(({ pubKey, votingPower }) => ({
-      pubKey,
-      power: votingPower,
-      name: 'x',
-    }));
-    const genesis = {
-      genesisTime: chain.time(1),
-      chainId: CHAIN_ID,
-      consensusParams: DEFAULT_CONSENSUS_PARAMS,
-      validators,
-      chain: { bech32Prefix: 'bizra', baseDenom: 'ubizra', blockIntervalMinMs: 0, emptyBlockIntervalMs: 0 },
-      appState: {},
-    };
+    const genesis = genesisOf(chain);
     await writeFile(path, formatGenesis(genesis));
     const node = await serveChain(chain);
     const { code, out } = await run(['light', '--node', node.url, '--genesis', path, ...LONG]);
     assert.equal(code, 0);
     assert.match(out.join('\n'), /^verified +header 40 /m);
-    await writeFile(path, formatGenesis({ ...genesis, validators: validators.slice(1) }));
+    await writeFile(path, formatGenesis({ ...genesis, validators: genesis.validators.slice(1) }));
     const other = await run(['light', '--node', node.url, '--genesis', path, ...LONG]);
     assert.equal(other.code, 1);
     assert.match(other.errors[0] ?? '', /are not those of the genesis file/);

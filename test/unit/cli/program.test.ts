@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { commandsFor } from '#cli/command-table.ts';
 import { main } from '#cli/program.ts';
 import type { Terminal } from '#cli/terminal.ts';
 import { loadHomeSettings } from '#config/home.ts';
@@ -60,6 +61,16 @@ describe('command line', () => {
     const version = await run(['version', '--json']);
     assert.equal(version.code, 0);
     assert.match(JSON.parse(version.out[0] ?? '').version, /^\d+\.\d+\.\d+$/);
+  });
+
+  it('reads the one command that is asked for, and all of them where none is', async () => {
+    const help = (await run(['--help'])).out.join('\n');
+    const names = [...help.matchAll(/^ {2}([a-z]+) /gm)].map(([, name = '']) => name).filter((name) => name !== 'help');
+    assert.equal((await commandsFor(['strat'])).length, names.length);
+    for (const name of names) {
+      assert.equal((await commandsFor([name, 'tx'])).length, 1, name);
+      assert.match((await run([name, '--help'])).out.join('\n'), new RegExp(`^Usage: bizra-node ${name} `));
+    }
   });
 
   it('says what was typed wrong in one line, with exit code 2', async () => {

@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatGenesis } from '#types/genesis.ts';
-import { DEFAULT_CONSENSUS_PARAMS } from '#types/params.ts';
 import { fromHex, toHex } from '#util/bytes.ts';
+import { genesisOf } from '../../support/light-genesis.ts';
 import { CHAIN_ID, digest, LightChain, members } from '../light/support.ts';
 import { ModelledState, type Write } from '../state/support.ts';
 import { FakeRpc, lightMethods, type Methods, type Params, run } from './fake-rpc.ts';
@@ -108,19 +108,7 @@ describe('command line: query proof --verify', () => {
     const home = join(directory, 'home');
     await mkdir(join(home, 'config'), { recursive: true });
     const path = join(home, 'config', 'genesis.json');
-    const validators = chain.validators(1).validators.map(({ pubKey, votingPower }) => ({
-      pubKey,
-      power: votingPower,
-      name: 'x',
-    }));
-    const genesis = {
-      genesisTime: chain.time(1),
-      chainId: CHAIN_ID,
-      consensusParams: DEFAULT_CONSENSUS_PARAMS,
-      validators,
-      chain: { bech32Prefix: 'bizra', baseDenom: 'ubizra', blockIntervalMinMs: 0, emptyBlockIntervalMs: 0 },
-      appState: {},
-    };
+    const genesis = genesisOf(chain);
     await writeFile(path, formatGenesis(genesis));
     for (const flags of [
       ['--genesis', path],
