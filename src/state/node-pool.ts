@@ -1,28 +1,23 @@
 import { assert } from '#util/assert.ts';
 import { MachineError } from '#util/errors.ts';
 import type { StateErrorCode } from './errors.ts';
+import { grown, HASH_WORDS, NodeHashes, SLAB_BITS, SLAB_MASK, SLAB_NODES } from './node-hashes.ts';
 import { PAIR_SLOTS, PairHasher } from './pair-hasher.ts';
 
-/** Nodes of one slab, as a power of two: 65,536 nodes are about 3 MB, small beside any state, large beside a call. */
-const SLAB_BITS = 16;
-const SLAB_NODES = 1 << SLAB_BITS;
-const SLAB_MASK = SLAB_NODES - 1;
 /** The first slab begins with this many and grows: a small state opens without touching megabytes. */
 const FIRST_NODES = 256;
 const GROWTH = 4;
 /** Node ids are int32. */
 const NODES_MAX = 2 ** 31;
 
-/** A node's words: tag and references, two children, hash. One behind the other, since they are used together. */
+/** A node's words beside its hash: tag and references, two children. */
 const TAG = 0;
 const LEFT = 1;
 const RIGHT = 2;
-const HASH = 3;
-const HASH_WORDS = 8;
-const NODE_WORDS = HASH + HASH_WORDS;
+const NODE_WORDS = 3;
 const WORD_BYTES = 4;
 /** What a node takes. */
-export const NODE_BYTES = NODE_WORDS * WORD_BYTES;
+export const NODE_BYTES = (NODE_WORDS + HASH_WORDS) * WORD_BYTES;
 
 /** Marks in a node's tag, above the number of its critical bit (0-255). */
 const LEAF = 0x200;
@@ -41,7 +36,6 @@ export const NO_NODE = 0;
 
 /** ICS-23's domain separation of inner nodes: sha256(0x01 | left | right). */
 const INNER_PREFIX = 1;
-const HASH_BYTES = 32;
 
 /**
  * The nodes of all stores and versions, in slabs of typed arrays that are never moved once they are full, so that
@@ -52,7 +46,7 @@ const HASH_BYTES = 32;
  */
 export class NodePool {
   private readonly slabs: Int32Array<ArrayBuffer>[] = [];
-  private readonly slabBytes: Uint8Array[] = [];
+  private readonly hashes = new NodeHashes();
   private freeHead = NO_NODE;
   /** First id that was never used. 0 is no node. */
   private nextUnused = 1;
@@ -82,7 +76,7 @@ export class NodePool {
 
   /** Bytes of all slabs. */
   get bytes(): number {
-    return this.slabBytes.reduce((sum, { length }) => sum + length, 0);
+    return this.slabs.reduce((sum, { byteLength }) => sum + byteLength, this.hashes.bytes);
   }
 
   isLeaf(node: number): boolean {
@@ -107,6 +101,11 @@ export class NodePool {
     return this.word(node, RIGHT);
   }
 
+  /** The left child for 0, the right one for 1. */
+  child(node: number, side: number): number {
+    return this.word(node, LEFT + side);
+  }
+
   /** Key id of a leaf. */
   key(leaf: number): number {
     return this.word(leaf, LEFT);
@@ -122,11 +121,11 @@ export class NodePool {
 
   /** How many fresh nodes stand one below the other from here on, kept where the hash will be; 0 if it is hashed. */
   rank(node: number): number {
-    return this.isFresh(node) ? this.word(node, HASH) : 0;
+    return this.isFresh(node) ? this.hashes.firstWord(node) : 0;
   }
 
   setRank(node: number, rank: number): void {
-    this.setWord(node, HASH, rank);
+    this.hashes.setFirstWord(node, rank);
   }
 
   /** A leaf with one reference, the caller's; takes over the caller's reference to `key`. */
@@ -136,9 +135,7 @@ export class NodePool {
     const at = (node & SLAB_MASK) * NODE_WORDS;
     words[at + TAG] = REFERENCE | LEAF;
     words[at + LEFT] = key;
-    const bytes = this.slabBytes[node >>> SLAB_BITS] as Uint8Array;
-    const start = (at + HASH) * WORD_BYTES;
-    for (let i = 0; i < HASH_BYTES; i++) bytes[start + i] = leafHash[offset + i] as number;
+    this.hashes.set(node, leafHash, offset);
     return node;
   }
 
@@ -156,35 +153,40 @@ export class NodePool {
   /** Hashes up to PAIR_SLOTS fresh inner nodes whose children are hashed: none is below another one. */
   hashInners(nodes: Int32Array): void {
     assert(nodes.length <= PAIR_SLOTS, 'the nodes fit the hasher');
-    const { hasher } = this;
+    const { hasher, hashes } = this;
+    // First words first: reads as short as these overlap, so that many wait for memory at the same time.
     for (let slot = 0; slot < nodes.length; slot++) {
       const node = nodes[slot] as number;
       const at = hasher.wordOf(slot);
-      this.copyHash(this.left(node), hasher.words, at);
-      this.copyHash(this.right(node), hasher.words, at + HASH_WORDS);
+      hasher.words[at] = hashes.firstWord(this.left(node));
+      hasher.words[at + HASH_WORDS] = hashes.firstWord(this.right(node));
+    }
+    for (let slot = 0; slot < nodes.length; slot++) {
+      const node = nodes[slot] as number;
+      const at = hasher.wordOf(slot);
+      hashes.copyTo(hasher.words, at, this.left(node));
+      hashes.copyTo(hasher.words, at + HASH_WORDS, this.right(node));
     }
     hasher.run(nodes.length);
-    for (let slot = 0; slot < nodes.length; slot++) this.takeHash(nodes[slot] as number, slot);
+    for (let slot = 0; slot < nodes.length; slot++) {
+      const node = nodes[slot] as number;
+      hashes.copyFrom(hasher.hashes, slot * HASH_WORDS, node);
+      this.setWord(node, TAG, this.word(node, TAG) & ~FRESH);
+    }
   }
 
   /** A copy of the node's hash. */
   hash(node: number): Uint8Array {
-    const start = this.hashStart(node);
-    return (this.slabBytes[node >>> SLAB_BITS] as Uint8Array).slice(start, start + HASH_BYTES);
+    return this.hashes.get(node);
   }
 
   /** Writes the node's hash to `out`. */
   hashInto(node: number, out: Uint8Array, offset: number): void {
-    const bytes = this.slabBytes[node >>> SLAB_BITS] as Uint8Array;
-    const start = this.hashStart(node);
-    for (let i = 0; i < HASH_BYTES; i++) out[offset + i] = bytes[start + i] as number;
+    this.hashes.into(node, out, offset);
   }
 
   hashEquals(node: number, hash: Uint8Array, offset: number): boolean {
-    const bytes = this.slabBytes[node >>> SLAB_BITS] as Uint8Array;
-    const start = this.hashStart(node);
-    for (let i = 0; i < HASH_BYTES; i++) if (bytes[start + i] !== hash[offset + i]) return false;
-    return true;
+    return this.hashes.equals(node, hash, offset);
   }
 
   /** One more reference; returns the node. */
@@ -233,24 +235,6 @@ export class NodePool {
     (this.slabs[node >>> SLAB_BITS] as Int32Array)[(node & SLAB_MASK) * NODE_WORDS + word] = value;
   }
 
-  private hashStart(node: number): number {
-    return ((node & SLAB_MASK) * NODE_WORDS + HASH) * WORD_BYTES;
-  }
-
-  private copyHash(node: number, to: Int32Array, at: number): void {
-    const words = this.slabs[node >>> SLAB_BITS] as Int32Array;
-    const from = (node & SLAB_MASK) * NODE_WORDS + HASH;
-    for (let i = 0; i < HASH_WORDS; i++) to[at + i] = words[from + i] as number;
-  }
-
-  private takeHash(node: number, slot: number): void {
-    const { hashes } = this.hasher;
-    const words = this.slabs[node >>> SLAB_BITS] as Int32Array;
-    const at = (node & SLAB_MASK) * NODE_WORDS;
-    for (let i = 0; i < HASH_WORDS; i++) words[at + HASH + i] = hashes[slot * HASH_WORDS + i] as number;
-    words[at] = (words[at] as number) & ~FRESH;
-  }
-
   /** An unused node; its words are those of its last use. */
   private allocate(): number {
     let node = this.freeHead;
@@ -271,11 +255,8 @@ export class NodePool {
   }
 
   private setSlab(slab: number, nodes: number): void {
-    const words = new Int32Array(nodes * NODE_WORDS);
-    const before = this.slabs[slab];
-    if (before !== undefined) words.set(before);
-    this.slabs[slab] = words;
-    this.slabBytes[slab] = new Uint8Array(words.buffer);
+    this.slabs[slab] = grown(this.slabs[slab], nodes * NODE_WORDS);
+    this.hashes.setSlab(slab, nodes);
   }
 }
 

@@ -13,7 +13,7 @@ import { Version } from './version.ts';
 
 /**
  * Leaves that differ between an old height and the nearest kept tree: some 20 us each on the way back, and at most 20
- * nodes of 46 bytes each while the tree is held.
+ * nodes of 44 bytes each while the tree is held.
  */
 const LEAVES_MAX = 50_000;
 /** Entries of lists of changed keys that are read on the way, repetitions included: about a microsecond each. */

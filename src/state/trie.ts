@@ -3,6 +3,7 @@ import { orderByHash } from './hash-order.ts';
 import { HashPass } from './hash-pass.ts';
 import { bitAt, KeyArena } from './key-arena.ts';
 import type { LeafChanges } from './leaf-changes.ts';
+import { firstDifference, LinkedGroup } from './linked-group.ts';
 import { LEAF_BIT, NO_NODE, NodePool } from './node-pool.ts';
 import { TreeBuilder } from './tree-builder.ts';
 
@@ -12,7 +13,7 @@ const LINK_GROUP = 256;
 /** Walks down a tree that go side by side. */
 const WALKS = 16;
 /** Nodes that are freed for each change, so that freeing keeps up with making. */
-const FREED_PER_CHANGE = 64;
+const FREED_PER_CHANGE = 24;
 
 /** A place in the tree beside a key hash: see `neighbours`. */
 export interface Neighbours {
@@ -35,7 +36,7 @@ export class Trie {
     let node = root;
     if (node === NO_NODE) return NO_NODE;
     for (let bit = nodes.bit(node); bit !== LEAF_BIT; bit = nodes.bit(node)) {
-      node = bitAt(hashes, offset, bit) === 0 ? nodes.left(node) : nodes.right(node);
+      node = nodes.child(node, bitAt(hashes, offset, bit));
     }
     return node;
   }
@@ -48,22 +49,23 @@ export class Trie {
   }
 
   /**
-   * `find` of the key hashes that `order` names (that of index i is at 32 i of `hashes`), to `found[i]`. Some walks go
-   * side by side, a step each: while one waits for memory, the others do not.
+   * `find` of the key hashes that `order` names, in their order (that of index i is at 32 i of `hashes`), to `found[i]`.
+   * Some walks go side by side, a step each: while one waits for memory, the others do not.
    */
   findMany(root: number, hashes: Uint8Array, order: Int32Array, found: Int32Array): void {
     const { nodes, keys } = this;
     if (root === NO_NODE) return;
     for (let from = 0; from < order.length; from += WALKS) {
       const walks = order.subarray(from, from + WALKS);
-      for (const index of walks) found[index] = root;
+      const start = this.commonWay(root, hashes, walks[0] as number, walks.at(-1) as number);
+      for (const index of walks) found[index] = start;
       for (let isMoving = true; isMoving; ) {
         isMoving = false;
         for (const index of walks) {
           const node = found[index] as number;
           const bit = nodes.bit(node);
           if (bit === LEAF_BIT) continue;
-          found[index] = bitAt(hashes, index * HASH_BYTES, bit) === 0 ? nodes.left(node) : nodes.right(node);
+          found[index] = nodes.child(node, bitAt(hashes, index * HASH_BYTES, bit));
           isMoving = true;
         }
       }
@@ -74,12 +76,24 @@ export class Trie {
     }
   }
 
+  /** Where walks to all hashes from the first to the last still go together. */
+  private commonWay(root: number, hashes: Uint8Array, first: number, last: number): number {
+    const { nodes } = this;
+    if (first === last) return root;
+    const split = firstDifference(hashes, first * HASH_BYTES, last * HASH_BYTES);
+    let node = root;
+    for (let bit = nodes.bit(node); bit < split; bit = nodes.bit(node)) {
+      node = nodes.child(node, bitAt(hashes, first * HASH_BYTES, bit));
+    }
+    return node;
+  }
+
   /** Nodes from the root to the closest leaf, both included. */
   path(root: number, hashes: Uint8Array, offset: number): number[] {
     const { nodes } = this;
     const path = [root];
     for (let node = root; !nodes.isLeaf(node); path.push(node)) {
-      node = bitAt(hashes, offset, nodes.bit(node)) === 0 ? nodes.left(node) : nodes.right(node);
+      node = nodes.child(node, bitAt(hashes, offset, nodes.bit(node)));
     }
     return path;
   }
@@ -172,127 +186,4 @@ export class Trie {
     while (!nodes.isLeaf(at)) at = side === 'left' ? nodes.left(at) : nodes.right(at);
     return at;
   }
-}
-
-/** Links one group of changes into a tree. Nodes are borrowed, results are owned by the caller. */
-class LinkedGroup {
-  private readonly trie: Trie;
-  private readonly changes: LeafChanges;
-  /** Indexes of the group's changes, in hash order. */
-  private readonly live: Int32Array;
-  /** For change i of the group: the bit at which its key leaves the tree; LEAF_BIT when it is in it. */
-  private readonly split: Int16Array;
-
-  constructor(trie: Trie, changes: LeafChanges, order: Int32Array, root: number) {
-    this.trie = trie;
-    this.changes = changes;
-    this.live = order;
-    this.split = new Int16Array(order.length);
-    for (const [slot, index] of order.entries()) this.split[slot] = this.locate(root, index);
-  }
-
-  link(root: number): number {
-    return this.apply(root, 0, this.live.length);
-  }
-
-  private locate(root: number, index: number): number {
-    const { changes, trie } = this;
-    // A leaf that was found stays where it is until its own change; new keys depend on the groups before.
-    if (changes.found[index] !== NO_NODE) return LEAF_BIT;
-    const leaf = trie.closest(root, changes.keyHashes, index * HASH_BYTES);
-    if (leaf === NO_NODE) return 0;
-    return trie.keys.divergence(trie.nodes.key(leaf), changes.keyHashes, index * HASH_BYTES);
-  }
-
-  private apply(node: number, from: number, to: number): number {
-    const { nodes } = this.trie;
-    if (from === to) return nodes.retain(node);
-    if (node === NO_NODE) return this.build(from, to);
-    const bit = nodes.bit(node);
-    const first = this.firstSplit(from, to);
-    if (first < bit) return this.applyBeside(node, from, to, first);
-    if (bit === LEAF_BIT) return this.applyToLeaf(node, from);
-    const middle = this.firstWithBit(from, to, bit);
-    const left = this.apply(nodes.left(node), from, middle);
-    const right = this.apply(nodes.right(node), middle, to);
-    return this.inner(node, bit, left, right);
-  }
-
-  /** Some changes leave the tree at `bit`, above `node`: a new parent for `node` and for them. */
-  private applyBeside(node: number, from: number, to: number, bit: number): number {
-    const middle = this.firstWithBit(from, to, bit);
-    // They share one value of `bit`, the tree has the other; with 0 they come first.
-    if (middle > from && this.split[from] === bit) {
-      const left = this.build(from, middle);
-      return this.inner(NO_NODE, bit, left, this.apply(node, middle, to));
-    }
-    const left = this.apply(node, from, middle);
-    return this.inner(NO_NODE, bit, left, this.build(middle, to));
-  }
-
-  private applyToLeaf(leaf: number, slot: number): number {
-    const index = this.live[slot] as number;
-    if (this.changes.values[index] === undefined) return NO_NODE;
-    const { nodes, keys } = this.trie;
-    return nodes.newLeaf(keys.retain(nodes.key(leaf)), this.changes.leafHashes, index * HASH_BYTES);
-  }
-
-  /** A subtree of new leaves only. */
-  private build(from: number, to: number): number {
-    const { nodes, keys } = this.trie;
-    const { keyHashes } = this.changes;
-    const first = this.live[from] as number;
-    if (to - from === 1) {
-      const key = keys.add(this.changes.keys[first] as Uint8Array, keyHashes, first * HASH_BYTES);
-      return nodes.newLeaf(key, this.changes.leafHashes, first * HASH_BYTES);
-    }
-    const last = this.live[to - 1] as number;
-    const bit = firstDifference(keyHashes, first * HASH_BYTES, last * HASH_BYTES);
-    const middle = this.firstWithBit(from, to, bit);
-    const left = this.build(from, middle);
-    return nodes.newInner(bit, left, this.build(middle, to));
-  }
-
-  /** The node with these children: `old` changed in place, reused or replaced; one child alone if the other is gone. */
-  private inner(old: number, bit: number, left: number, right: number): number {
-    const { nodes } = this.trie;
-    if (left === NO_NODE) return right;
-    if (right === NO_NODE) return left;
-    if (old === NO_NODE) return nodes.newInner(bit, left, right);
-    const oldLeft = nodes.left(old);
-    const oldRight = nodes.right(old);
-    const same = oldLeft === left && oldRight === right;
-    if (!same && !nodes.isFresh(old)) return nodes.newInner(bit, left, right);
-    nodes.setLeft(old, left);
-    nodes.setRight(old, right);
-    nodes.release(oldLeft);
-    nodes.release(oldRight);
-    return nodes.retain(old);
-  }
-
-  private firstSplit(from: number, to: number): number {
-    let least = LEAF_BIT;
-    for (let slot = from; slot < to; slot++) least = Math.min(least, this.split[slot] as number);
-    return least;
-  }
-
-  /** First slot whose key hash has `bit` set; all share the bits before it. */
-  private firstWithBit(from: number, to: number, bit: number): number {
-    let low = from;
-    let high = to;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (bitAt(this.changes.keyHashes, (this.live[middle] as number) * HASH_BYTES, bit) === 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-}
-
-function firstDifference(hashes: Uint8Array, a: number, b: number): number {
-  for (let i = 0; i < HASH_BYTES; i++) {
-    const difference = (hashes[a + i] as number) ^ (hashes[b + i] as number);
-    if (difference !== 0) return i * 8 + Math.clz32(difference) - 24;
-  }
-  assert(false, 'keys of a change set are distinct');
 }

@@ -76,6 +76,14 @@ export const SAVED_TREE_RULES: readonly Mutation[] = [
       [tree('up to its limit')],
     ],
   ]),
+  ...mutationsOf('src/state/trie.ts', [
+    [
+      'walks go together as far as all hashes do',
+      'bit < split; bit = nodes.bit(node)',
+      'bit <= split; bit = nodes.bit(node)',
+      [tree('whichever are absent')],
+    ],
+  ]),
   ...mutationsOf('src/state/key-arena.ts', [
     [
       'keys have numbers',

@@ -5,6 +5,7 @@ import { KeyArena } from '#state/key-arena.ts';
 import { LeafHasher } from '#state/leaf-changes.ts';
 import { NodePool } from '#state/node-pool.ts';
 import { SHORT_SLOTS, ShortHasher } from '#state/short-hasher.ts';
+import { Trie } from '#state/trie.ts';
 import { concatBytes, toHex } from '#util/bytes.ts';
 
 const HASH = sha256(Uint8Array.of(1));
@@ -57,8 +58,33 @@ describe('KeyArena', () => {
   });
 });
 
+describe('Trie', () => {
+  it('finds many keys as it finds each, whichever are absent', () => {
+    // Hashes that differ in one byte alone: neighbours often part where the tree does not.
+    const hashOf = (byte: number): Uint8Array => Uint8Array.from({ length: 32 }, (_, i) => (i === 1 ? byte : 7));
+    const bytes = fc.uniqueArray(fc.nat(255), { minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(bytes, bytes, (present, wanted) => {
+        const trie = new Trie();
+        const leaves = present.map((byte) =>
+          trie.nodes.newLeaf(trie.keys.add(Uint8Array.of(byte), hashOf(byte), 0), HASH, 0),
+        );
+        const root = trie.build(leaves);
+        const hashes = concatBytes(...wanted.map(hashOf));
+        const order = Int32Array.from(wanted.keys()).sort((a, b) => (wanted[a] as number) - (wanted[b] as number));
+        const found = new Int32Array(wanted.length);
+        trie.findMany(root, hashes, order, found);
+        assert.deepEqual(
+          [...found],
+          wanted.map((byte) => leaves[present.indexOf(byte)] ?? 0),
+        );
+      }),
+    );
+  });
+});
+
 describe('hashes of leaves', () => {
-  const keys = fc.array(fc.uint8Array({ minLength: 1, maxLength: 120 }), { minLength: 1, maxLength: 20 });
+  const keys = fc.array(fc.uint8Array({ minLength: 1, maxLength: 150 }), { minLength: 1, maxLength: 20 });
 
   it('of short and long keys and values, in groups, are those of ICS-23 one by one', () => {
     const hasher = new LeafHasher();
@@ -85,9 +111,9 @@ describe('hashes of leaves', () => {
   it('of messages of every length around the switch', () => {
     const short = new ShortHasher();
     const bytes = Uint8Array.from({ length: SHORT_SLOTS }, (_, i) => i);
-    for (let length = 0; length < 100; length++) short.set(length, bytes, 3, 3 + length);
-    short.run(100);
-    for (let length = 0; length < 100; length++) {
+    for (let length = 0; length < 140; length++) short.set(length, bytes, 3, 3 + length);
+    short.run(140);
+    for (let length = 0; length < 140; length++) {
       const expected = toHex(sha256(bytes.subarray(3, 3 + length)));
       assert.equal(toHex(short.hashes.subarray(length * 32, length * 32 + 32)), expected, `${length} bytes`);
     }
