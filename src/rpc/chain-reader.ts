@@ -2,16 +2,28 @@ import { refuse } from './errors.ts';
 import type { BlockResults, NodeApi, StoredBlock } from './node-api.ts';
 import type { ParamValue } from './params.ts';
 
-/** Decoded blocks kept for clients that ask for several transactions of one block: a few, as one may hold megabytes. */
+/** Decoded blocks kept for clients that ask for several transactions of one block. */
 const CACHED_HEIGHTS = 4;
+/**
+ * Transactions in all of them, where it is more than one block: a decoded result takes some 5 KB. The last block
+ * is kept whatever it holds, or a page of its transactions would decode it for each.
+ */
+const CACHED_TXS = 500;
+
+type Chain = Pick<NodeApi, 'head' | 'base' | 'block' | 'results'>;
+
+interface Kept<T> {
+  readonly value: T;
+  readonly txs: number;
+}
 
 /** Reads by height with CometBFT's refusals, so that "not there" is always said in the words that clients match. */
 export class ChainReader {
-  private readonly node: NodeApi;
-  private readonly blocks = new Map<number, StoredBlock>();
-  private readonly results = new Map<number, BlockResults>();
+  private readonly node: Chain;
+  private readonly blocks = new Map<number, Kept<StoredBlock>>();
+  private readonly results = new Map<number, Kept<BlockResults>>();
 
-  constructor(node: NodeApi) {
+  constructor(node: Chain) {
     this.node = node;
   }
 
@@ -33,11 +45,13 @@ export class ChainReader {
   }
 
   block(height: number): Promise<StoredBlock> {
-    return this.cached(this.blocks, height, () => this.node.block(height));
+    const count = ({ block }: StoredBlock): number => block.txs.length;
+    return this.cached(this.blocks, height, count, () => this.node.block(height));
   }
 
   blockResults(height: number): Promise<BlockResults> {
-    return this.cached(this.results, height, () => this.node.results(height));
+    const count = ({ txResults }: BlockResults): number => txResults.length;
+    return this.cached(this.results, height, count, () => this.node.results(height));
   }
 
   /** Turns "not kept" into the refusal that names the lowest height. */
@@ -46,14 +60,29 @@ export class ChainReader {
     return value;
   }
 
-  private async cached<T>(cache: Map<number, T>, height: number, load: () => Promise<T | undefined>): Promise<T> {
+  private async cached<T>(
+    cache: Map<number, Kept<T>>,
+    height: number,
+    count: (value: T) => number,
+    load: () => Promise<T | undefined>,
+  ): Promise<T> {
     const kept = cache.get(height);
-    if (kept !== undefined) return kept;
-    const loaded = this.present(await load(), height);
+    if (kept !== undefined) return kept.value;
+    const value = this.present(await load(), height);
     cache.delete(height);
-    cache.set(height, loaded);
-    if (cache.size > CACHED_HEIGHTS) cache.delete(cache.keys().next().value as number);
-    return loaded;
+    cache.set(height, { value, txs: count(value) });
+    dropOldest(cache);
+    return value;
+  }
+}
+
+function dropOldest(cache: Map<number, Kept<unknown>>): void {
+  let txs = 0;
+  for (const kept of cache.values()) txs += kept.txs;
+  for (const [height, kept] of cache) {
+    if (cache.size === 1 || (cache.size <= CACHED_HEIGHTS && txs <= CACHED_TXS)) return;
+    cache.delete(height);
+    txs -= kept.txs;
   }
 }
 

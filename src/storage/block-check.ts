@@ -5,10 +5,10 @@ import type { BlockStore } from './block-store.ts';
 import { checkedValue, damaged } from './checksummed.ts';
 
 /**
- * What LevelDB may hold in its log and lose without a word: two write buffers of 32 MiB (`level.ts`). What is older is in
- * tables.
+ * More than LevelDB may hold in its log and lose without a word: two write buffers of 8 MiB (`level.ts`), each with a
+ * batch that began before it was full. What is older is in tables.
  */
-const CHECKED_BYTES = 2 * 32 * 1024 * 1024;
+const CHECKED_BYTES = 64 * 1024 * 1024;
 
 /**
  * Reads the newest heights, from `head` down to `headerBase` or until `CHECKED_BYTES` were read: every row that a height

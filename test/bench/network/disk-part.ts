@@ -114,7 +114,7 @@ export async function diskPart(context: BenchContext): Promise<Section> {
       notes: [
         `${VALIDATORS} validators as processes of their own and the load generator on the same machine; ${LOAD_ACCOUNTS} accounts send MsgSend as fast`,
         `as they are taken. Validator 0 keeps all; validator 1 has retain_blocks = undo_heights = ${KEPT_HEIGHTS} and prunes itself beside the load.`,
-        "Bytes are of all files of the database directory, idle blocks included: while it runs with LevelDB's log (up to 64 MiB), and",
+        "Bytes are of all files of the database directory, idle blocks included: while it runs with LevelDB's log (up to 16 MiB), and",
         'after a clean close. Memory is VmRSS of the process. "pruned by command" is validator 0 after bizra-node prune with the same windows.',
       ],
       tables: [

@@ -189,6 +189,17 @@ describe('one flipped byte in a LevelDB database', function () {
       await kv.close();
     }
   });
+
+  it('leaves nothing behind of tables that were merged when it is closed', async () => {
+    const path = copy();
+    const kv = await openLevel(path, LEVEL_OPTIONS);
+    const before = readdirSync(join(path, 'held')).filter(isTable);
+    await kv.compact(...EVERYTHING);
+    await kv.close();
+    const held = readdirSync(join(path, 'held')).filter(isTable);
+    assert.equal(before.filter((name) => held.includes(name)).length, 0);
+    assert.ok(before.length > 0 && held.length <= filesOf(path).filter(isTable).length);
+  });
 });
 
 function filterOf(path: string): number {
