@@ -10,6 +10,7 @@ import type { Staged } from './staged.ts';
 import type { StoreName } from './store.ts';
 import type { Trie } from './trie.ts';
 import { ValueCache } from './value-cache.ts';
+import { ValueSlabs } from './value-slabs.ts';
 import { isSentinel, type Version } from './version.ts';
 
 const HASH_BYTES = 32;
@@ -35,6 +36,7 @@ export class HeadValues {
   private headVersion: Version;
   /** The last staged version that was written: its batch may be visible in the database earlier or later than here. */
   private recent: Staged | undefined;
+  private readonly slabs = new ValueSlabs();
   private readonly scratch = new Uint8Array(HASH_BYTES);
 
   constructor(
@@ -147,6 +149,7 @@ export class HeadValues {
     if (row === undefined) return undefined;
     const value = leafValue(row);
     this.hasher.hash(this.scratch, keyHash, 0, value);
-    return this.trie.nodes.hashEquals(leaf, this.scratch, 0) ? { value, writtenAt: leafWrittenAt(row) } : undefined;
+    if (!this.trie.nodes.hashEquals(leaf, this.scratch, 0)) return undefined;
+    return { value: this.slabs.copy(value), writtenAt: leafWrittenAt(row) };
   }
 }
