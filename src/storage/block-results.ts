@@ -1,4 +1,4 @@
-import type { KeyValue, WriteBatch } from '#ports/key-value.ts';
+import type { KeyValue, ReadOptions, WriteBatch } from '#ports/key-value.ts';
 import type { TxResult } from '#types/results.ts';
 import type { Pause } from '#util/pause.ts';
 import {
@@ -22,16 +22,26 @@ export function readResults(kv: KeyValue, height: number, txs: readonly Uint8Arr
 }
 
 /** The results in the row of transaction `first`, which begins with it. */
-export function readResultRow(kv: KeyValue, height: number, first: number, txs: readonly Uint8Array[]): TxResult[] {
-  return decodeResultRow(resultRow(kv, height, first), first, txs);
+export function readResultRow(
+  kv: KeyValue,
+  height: number,
+  first: number,
+  txs: readonly Uint8Array[],
+  options?: ReadOptions,
+): TxResult[] {
+  return decodeResultRow(resultRow(kv, height, first, options), first, txs);
 }
 
 /** What the block itself left. */
-export function readBlockResults(kv: KeyValue, height: number): Omit<HeightResults, 'txResults'> {
+export function readBlockResults(
+  kv: KeyValue,
+  height: number,
+  options?: ReadOptions,
+): Omit<HeightResults, 'txResults'> {
   const eventsKey = rowKey(ROW.events, height);
-  const events = kv.get(eventsKey);
+  const events = kv.get(eventsKey, options);
   const updatesKey = rowKey(ROW.updates, height);
-  const updates = kv.get(updatesKey);
+  const updates = kv.get(updatesKey, options);
   return {
     blockEvents: events === undefined ? [] : decodeEvents(checkedValue(events, eventsKey, 'block events')),
     validatorUpdates:
@@ -40,9 +50,9 @@ export function readBlockResults(kv: KeyValue, height: number): Omit<HeightResul
 }
 
 /** The row that holds the result of transaction `index`. */
-export function resultRow(kv: KeyValue, height: number, index: number): Uint8Array {
+export function resultRow(kv: KeyValue, height: number, index: number, options?: ReadOptions): Uint8Array {
   const key = rowKey(ROW.results, height, Math.floor(index / RESULTS_PER_ROW));
-  const record = kv.get(key);
+  const record = kv.get(key, options);
   if (record === undefined) throw damaged(key, 'results');
   return checkedValue(record, key, 'results');
 }

@@ -8,8 +8,12 @@ const FOLLOW_MS = 200;
 /** Between two steps while merged tables wait, and else: some percent of a core, and half a percent of one. */
 const MERGED_REST_MS = 20;
 const LIVE_REST_MS = 400;
-/** Space that merged tables may take, by their number, before they are verified without a rest. */
-const BACKLOG_MAX = 64;
+/**
+ * Merged tables that may wait. Each takes its space, and each read looks at those that could hold its key: behind so
+ * many there is no rest, and behind more the steps are longer.
+ */
+const BACKLOG_MAX = 4;
+const LONGER_STEPS_MAX = 4;
 
 /** Verifies all tables in the background: first those that were merged, then the others, over and over. */
 export class Scrub {
@@ -57,13 +61,14 @@ export class Scrub {
     for (;;) {
       const table = this.guard.nextMerged(this.damaged);
       if (table === undefined) return;
-      const rest = this.guard.backlog > BACKLOG_MAX ? 0 : restMs;
-      if (await this.verify(table, rest)) this.guard.release(table);
+      const behind = Math.floor(this.guard.backlog / BACKLOG_MAX);
+      const steps = STEP_BLOCKS * Math.min(1 + behind, LONGER_STEPS_MAX);
+      if (await this.verify(table, behind > 0 ? 0 : restMs, steps)) this.guard.release(table);
     }
   }
 
   /** False when it is damaged. */
-  private async verify(table: TableFile, restMs: number): Promise<boolean> {
+  private async verify(table: TableFile, restMs: number, blocks = STEP_BLOCKS): Promise<boolean> {
     if (this.damaged.has(table.number)) return false;
     let next: number | undefined = 0;
     while (next !== undefined) {
@@ -72,7 +77,7 @@ export class Scrub {
       // A live table that was merged meanwhile and released is gone.
       if (!this.guard.has(table)) return true;
       this.attempt(() => {
-        next = this.guard.verifyPart(table, first, STEP_BLOCKS);
+        next = this.guard.verifyPart(table, first, blocks);
       }, table);
       await this.rest(restMs);
     }
