@@ -51,7 +51,8 @@ export async function callMany<T>(rpc: string, method: string, params: readonly 
   for (let start = 0; start < params.length; start += BATCH) {
     const part = params.slice(start, start + BATCH);
     const body = part.map((one, index) => ({ jsonrpc: '2.0', id: index, method, params: one }));
-    const answers = await post<Answer<T>[]>(rpc, body);
+    // As in CometBFT, a batch of one is answered without a list around it.
+    const answers = [await post<Answer<T> | Answer<T>[]>(rpc, body)].flat();
     const byId = new Map(answers.map((answer) => [answer.id, answer]));
     for (const index of part.keys()) results.push(resultOf(method, byId.get(index)));
   }
