@@ -21,11 +21,12 @@ export class OpenMark {
     writeFileSync(this.path, String(process.pid));
   }
 
-  /** A disk that refuses even this was told of by whoever wrote before: the mark stays, and the next start looks at all files. */
   clear(): void {
     try {
       rmSync(this.path, { force: true });
-    } catch {}
+    } catch {
+      // A disk that refuses even this was told of by whoever wrote before. The mark stays; the next start looks at all files.
+    }
   }
 }
 
