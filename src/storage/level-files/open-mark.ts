@@ -31,6 +31,8 @@ export class OpenMark {
 }
 
 function isRunning(pid: number): boolean {
+  // A power cut may have emptied the mark; 0 would be this process's own group.
+  if (!(pid > 0)) return false;
   // As it is after a restart of a container.
   if (pid === process.pid) return false;
   try {
