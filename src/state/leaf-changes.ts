@@ -33,7 +33,7 @@ export class LeafHasher {
       const key = keys[i] as Uint8Array;
       short.set(i - from, key, 0, key.length);
     }
-    short.run(to - from);
+    short.run();
     out.set(short.hashes.subarray(0, (to - from) * HASH_BYTES), from * HASH_BYTES);
   }
 
@@ -53,7 +53,7 @@ export class LeafHasher {
       const value = values[i];
       if (value !== undefined) short.set(i - from, value, 0, value.length);
     }
-    short.run(to - from);
+    short.run();
     for (let slot = 0; slot < to - from; slot++) {
       const at = pairs.byteOf(slot);
       for (let i = 0; i < HASH_BYTES; i++) {
@@ -75,8 +75,10 @@ export class LeafChanges {
   /** Hash of key i at offset 32 i, and the leaf hash it will have. */
   readonly keyHashes: Uint8Array;
   readonly leafHashes: Uint8Array;
-  /** The leaf of key i in the tree that is changed, or 0: filled by the caller. */
+  /** The leaf of key i in the tree that is changed, or 0: filled by what changes it. */
   readonly found: Int32Array;
+  /** First bit in which the hash of key i differs from all in that tree; LEAF_BIT where it is found: filled as well. */
+  readonly splits: Int16Array;
   private readonly hasher: LeafHasher;
 
   constructor(keys: readonly Uint8Array[], values: readonly (Uint8Array | undefined)[], hasher: LeafHasher) {
@@ -86,6 +88,7 @@ export class LeafChanges {
     this.keyHashes = new Uint8Array(keys.length * HASH_BYTES);
     this.leafHashes = new Uint8Array(keys.length * HASH_BYTES);
     this.found = new Int32Array(keys.length);
+    this.splits = new Int16Array(keys.length);
     this.hasher = hasher;
   }
 

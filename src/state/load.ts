@@ -5,6 +5,7 @@ import { equalBytes, toHex } from '#util/bytes.ts';
 import { BizraError, MachineError } from '#util/errors.ts';
 import type { StateErrorCode } from './errors.ts';
 import type { LeafHasher } from './leaf-changes.ts';
+import { LeafList } from './leaf-list.ts';
 import { PAIR_SLOTS } from './pair-hasher.ts';
 import { decodeHead, HEAD_KEY, type HeadRecord, leafPrefix, leafValue, parseLeafKey } from './rows.ts';
 import type { StoreName } from './store.ts';
@@ -25,12 +26,17 @@ export function readHead(kv: { get(key: Uint8Array): Uint8Array | undefined }): 
   );
 }
 
-/** Adds one leaf with a reference for the caller. */
-export function addLeaf(trie: Trie, hasher: LeafHasher, key: Uint8Array, value: Uint8Array): number {
+/** Adds one leaf to those that a tree is built of. */
+export function addLeaf(
+  leaves: LeafList,
+  { trie, hasher }: { readonly trie: Trie; readonly hasher: LeafHasher },
+  key: Uint8Array,
+  value: Uint8Array,
+): void {
   const keyHash = sha256(key);
   const hash = new Uint8Array(keyHash.length);
   hasher.hash(hash, keyHash, 0, value);
-  return trie.nodes.newLeaf(trie.keys.add(key, keyHash, 0), hash, 0);
+  leaves.add(trie.keys.add(key, keyHash, 0), hash, 0);
 }
 
 /**
@@ -57,10 +63,10 @@ export async function loadVersion(
     store.add(rowKey, row);
     if (++count % PROGRESS_LEAVES === 0) progress(count);
   }
-  const before = trie.nodes.size;
+  const before = trie.nodes.made;
   const roots = stores.map((store) => trie.build(store.finish()));
   const names = head.stores.map(({ name }) => name);
-  const version = new Version(trie, head.height, names, roots, trie.nodes.size - before);
+  const version = new Version(trie, head.height, names, roots, trie.nodes.made - before);
   checkRoots(version, head);
   return version;
 }
@@ -70,7 +76,7 @@ class StoreLeaves {
   private readonly trie: Trie;
   private readonly hasher: LeafHasher;
   private readonly prefix: Uint8Array;
-  private readonly leaves: number[];
+  private readonly leaves = new LeafList();
   private keys: Uint8Array[] = [];
   private values: Uint8Array[] = [];
   private readonly keyHashes = new Uint8Array(PAIR_SLOTS * HASH_BYTES);
@@ -80,7 +86,7 @@ class StoreLeaves {
     this.trie = trie;
     this.hasher = hasher;
     this.prefix = leafPrefix(store);
-    this.leaves = [addLeaf(trie, hasher, SENTINEL_KEY, SENTINEL_VALUE)];
+    addLeaf(this.leaves, { trie, hasher }, SENTINEL_KEY, SENTINEL_VALUE);
   }
 
   owns(rowKey: Uint8Array): boolean {
@@ -95,7 +101,7 @@ class StoreLeaves {
     if (this.keys.length === PAIR_SLOTS) this.hash();
   }
 
-  finish(): readonly number[] {
+  finish(): LeafList {
     this.hash();
     return this.leaves;
   }
@@ -106,7 +112,7 @@ class StoreLeaves {
     hasher.hashLeaves(leafHashes, keyHashes, values, 0, keys.length);
     for (const [i, key] of keys.entries()) {
       const id = trie.keys.add(key, keyHashes, i * HASH_BYTES);
-      this.leaves.push(trie.nodes.newLeaf(id, leafHashes, i * HASH_BYTES));
+      this.leaves.add(id, leafHashes, i * HASH_BYTES);
     }
     this.keys = [];
     this.values = [];

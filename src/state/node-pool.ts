@@ -1,37 +1,32 @@
 import { assert } from '#util/assert.ts';
 import { MachineError } from '#util/errors.ts';
 import type { StateErrorCode } from './errors.ts';
-import { grown, HASH_WORDS, NodeHashes, SLAB_BITS, SLAB_MASK, SLAB_NODES } from './node-hashes.ts';
+import { HASH_WORDS, NodeHashes } from './node-hashes.ts';
 import { PAIR_SLOTS, PairHasher } from './pair-hasher.ts';
+import { grown, SLAB_MASK, SLAB_PAIRS, SLAB_SHIFT } from './slabs.ts';
 
 /** The first slab begins with this many and grows: a small state opens without touching megabytes. */
-const FIRST_NODES = 256;
+const FIRST_PAIRS = 128;
 const GROWTH = 4;
-/** Node ids are int32. */
-const NODES_MAX = 2 ** 31;
+/** Node ids are int32, two for each pair. */
+const PAIRS_MAX = 2 ** 30;
 
-/** A node's words beside its hash: tag and references, two children. */
-const TAG = 0;
-const LEFT = 1;
-const RIGHT = 2;
-const NODE_WORDS = 3;
+/** A pair's words beside its hashes: what each node leads to, and the bits of both. */
+const LINK = 0;
+const BITS = 2;
+const PAIR_WORDS = 3;
 const WORD_BYTES = 4;
-/** What a node takes. */
-export const NODE_BYTES = (NODE_WORDS + HASH_WORDS) * WORD_BYTES;
+/** What a pair takes, its references included. */
+export const PAIR_BYTES = (PAIR_WORDS + 1 + 2 * HASH_WORDS) * WORD_BYTES;
 
-/** Marks in a node's tag, above the number of its critical bit (0-255). */
-const LEAF = 0x200;
-/** Made by the change set in progress: not hashed yet, seen by nobody else, and so changed in place. */
-const FRESH = 0x100;
-const BIT_MASK = 0xff;
-/** References stand above the tag. Only another version adds one, and 2^22 versions are never kept. */
-const REFERENCE = 0x400;
-const REFERENCE_SHIFT = 10;
-const REFERENCES_MAX = 2 ** 22 - 1;
 /** Bit of a leaf: behind a key hash's last. */
 export const LEAF_BIT = 256;
+/** In place of a bit: there is no node. Only beside a root. */
+const NOTHING = 0xffff;
+const BIT_SHIFT = 4;
+const BIT_MASK = 0xffff;
 
-/** "No node": the root of an empty tree, the end of the free list. */
+/** "No node": the root of an empty tree, the end of the free list. Pair 0 is never used. */
 export const NO_NODE = 0;
 
 /** ICS-23's domain separation of inner nodes: sha256(0x01 | left | right). */
@@ -39,140 +34,137 @@ const INNER_PREFIX = 1;
 
 /**
  * The nodes of all stores and versions, in slabs of typed arrays that are never moved once they are full, so that
- * millions of nodes cost the garbage collector nothing. A node is an int32 id. Nodes are shared between versions and counted:
- * `retain` and `release` a node for each parent or root that names it.
+ * millions of nodes cost the garbage collector nothing. The two children of an inner node are one pair: side by side in
+ * memory, the two hashes just as they are hashed. A node is an int32 id, twice its pair's and its side. A root is the left
+ * node of a pair that has no right one.
  *
- * An inner node has a critical bit, two children and a hash. A leaf has its key's id in place of the left child.
+ * An inner node has a critical bit, a pair of children and a hash; a leaf a key's id and a hash. Pairs are shared between
+ * versions and counted: one reference for each inner node that leads to the pair, and for each holder of a root.
  */
 export class NodePool {
   private readonly slabs: Int32Array<ArrayBuffer>[] = [];
+  private readonly references: Int32Array<ArrayBuffer>[] = [];
   private readonly hashes = new NodeHashes();
-  private freeHead = NO_NODE;
-  /** First id that was never used. 0 is no node. */
+  private freeHead = 0;
   private nextUnused = 1;
   private used = 0;
-  /** Nodes without references whose children still have to be released. */
+  private everMade = 0;
+  /** Pairs without references whose nodes still have to let go of what they lead to. */
   private readonly dying: number[] = [];
+  private readonly retainKey: (key: number) => void;
   private readonly releaseKey: (key: number) => void;
   private readonly hasher = new PairHasher(INNER_PREFIX);
+  private readonly pairsMax: number;
 
-  private readonly nodesMax: number;
-
-  /** `releaseKey` is told the key id of each leaf that ceases to exist. */
-  constructor(releaseKey: (key: number) => void, nodesMax = NODES_MAX) {
+  /** The keys of leaves are counted elsewhere: one reference for each leaf. */
+  constructor(
+    { retainKey, releaseKey }: { retainKey: (key: number) => void; releaseKey: (key: number) => void },
+    pairsMax = PAIRS_MAX,
+  ) {
+    this.retainKey = retainKey;
     this.releaseKey = releaseKey;
-    this.nodesMax = nodesMax;
+    this.pairsMax = pairsMax;
   }
 
-  /** Nodes in use, those that wait to be freed included. */
+  /** Pairs in use, those that wait to be freed included: as many as inner nodes and roots. */
   get size(): number {
     return this.used;
   }
 
-  /** Nodes that wait to be freed. */
-  get dyingNodes(): number {
+  /** Pairs that were ever made. */
+  get made(): number {
+    return this.everMade;
+  }
+
+  /** Pairs that wait to be freed. */
+  get dyingPairs(): number {
     return this.dying.length;
   }
 
   /** Bytes of all slabs. */
   get bytes(): number {
-    return this.slabs.reduce((sum, { byteLength }) => sum + byteLength, this.hashes.bytes);
+    return [...this.slabs, ...this.references].reduce((sum, { byteLength }) => sum + byteLength, this.hashes.bytes);
   }
 
   isLeaf(node: number): boolean {
-    return (this.word(node, TAG) & LEAF) !== 0;
+    return this.bit(node) === LEAF_BIT;
   }
 
   /** First bit in which the key hashes below differ; LEAF_BIT for a leaf. */
   bit(node: number): number {
-    const tag = this.word(node, TAG);
-    return (tag & LEAF) !== 0 ? LEAF_BIT : tag & BIT_MASK;
-  }
-
-  isFresh(node: number): boolean {
-    return (this.word(node, TAG) & FRESH) !== 0;
+    return (this.bits(node >>> 1) >>> ((node & 1) << BIT_SHIFT)) & BIT_MASK;
   }
 
   left(node: number): number {
-    return this.word(node, LEFT);
+    return this.link(node) << 1;
   }
 
   right(node: number): number {
-    return this.word(node, RIGHT);
+    return (this.link(node) << 1) | 1;
   }
 
   /** The left child for 0, the right one for 1. */
   child(node: number, side: number): number {
-    return this.word(node, LEFT + side);
+    return (this.link(node) << 1) | side;
   }
 
   /** Key id of a leaf. */
   key(leaf: number): number {
-    return this.word(leaf, LEFT);
+    return this.link(leaf);
   }
 
-  setLeft(node: number, child: number): void {
-    this.setWord(node, LEFT, child);
+  /** A pair with one reference, the caller's, whose two nodes are still to be set. Throws MachineError 'state_full'. */
+  newPair(): number {
+    const pair = this.allocate();
+    const words = this.slabs[pair >>> SLAB_SHIFT] as Int32Array;
+    words[(pair & SLAB_MASK) * PAIR_WORDS + BITS] = -1;
+    (this.references[pair >>> SLAB_SHIFT] as Int32Array)[pair & SLAB_MASK] = 1;
+    this.used++;
+    this.everMade++;
+    return pair;
   }
 
-  setRight(node: number, child: number): void {
-    this.setWord(node, RIGHT, child);
+  /** Gives back a new pair that was not used: its nodes are not set, or moved away. */
+  dropPair(pair: number): void {
+    this.free(pair);
   }
 
-  /** How many fresh nodes stand one below the other from here on, kept where the hash will be; 0 if it is hashed. */
-  rank(node: number): number {
-    return this.isFresh(node) ? this.hashes.firstWord(node) : 0;
+  /** Takes over the caller's reference to `key`. */
+  setLeaf(node: number, key: number, leafHashes: Uint8Array, offset: number): void {
+    this.set(node, LEAF_BIT, key);
+    this.hashes.set(node, leafHashes, offset);
   }
 
-  setRank(node: number, rank: number): void {
-    this.hashes.setFirstWord(node, rank);
+  /** Takes over the caller's reference to `children`. The node still has to be hashed. */
+  setInner(node: number, bit: number, children: number): void {
+    this.set(node, bit, children);
   }
 
-  /** A leaf with one reference, the caller's; takes over the caller's reference to `key`. */
-  newLeaf(key: number, leafHash: Uint8Array, offset: number): number {
-    const node = this.allocate();
-    const words = this.slabs[node >>> SLAB_BITS] as Int32Array;
-    const at = (node & SLAB_MASK) * NODE_WORDS;
-    words[at + TAG] = REFERENCE | LEAF;
-    words[at + LEFT] = key;
-    this.hashes.set(node, leafHash, offset);
-    return node;
+  /** Makes `to`, which is not set, the same as `from`. */
+  copy(from: number, to: number): void {
+    const bit = this.bit(from);
+    const link = this.link(from);
+    if (bit === LEAF_BIT) this.retainKey(link);
+    else this.addReference(link);
+    this.set(to, bit, link);
+    this.hashes.copy(from, to);
   }
 
-  /** A fresh inner node with one reference; takes over the caller's references to the children. */
-  newInner(bit: number, left: number, right: number): number {
-    const node = this.allocate();
-    const words = this.slabs[node >>> SLAB_BITS] as Int32Array;
-    const at = (node & SLAB_MASK) * NODE_WORDS;
-    words[at + TAG] = REFERENCE | FRESH | bit;
-    words[at + LEFT] = left;
-    words[at + RIGHT] = right;
-    return node;
+  /** As `copy`, and `from` is no more. */
+  move(from: number, to: number): void {
+    this.set(to, this.bit(from), this.link(from));
+    this.hashes.copy(from, to);
   }
 
-  /** Hashes up to PAIR_SLOTS fresh inner nodes whose children are hashed: none is below another one. */
-  hashInners(nodes: Int32Array): void {
-    assert(nodes.length <= PAIR_SLOTS, 'the nodes fit the hasher');
+  /** Hashes inner nodes [from, to) of the list, at most PAIR_SLOTS, whose children are hashed: none is below another one. */
+  hashInners(nodes: Int32Array, from: number, to: number): void {
     const { hasher, hashes } = this;
-    // First words first: reads as short as these overlap, so that many wait for memory at the same time.
-    for (let slot = 0; slot < nodes.length; slot++) {
-      const node = nodes[slot] as number;
-      const at = hasher.wordOf(slot);
-      hasher.words[at] = hashes.firstWord(this.left(node));
-      hasher.words[at + HASH_WORDS] = hashes.firstWord(this.right(node));
+    assert(to - from <= PAIR_SLOTS, 'the nodes fit the hasher');
+    for (let i = from; i < to; i++) {
+      hashes.pairTo(hasher.words, hasher.wordOf(i - from), this.link(nodes[i] as number));
     }
-    for (let slot = 0; slot < nodes.length; slot++) {
-      const node = nodes[slot] as number;
-      const at = hasher.wordOf(slot);
-      hashes.copyTo(hasher.words, at, this.left(node));
-      hashes.copyTo(hasher.words, at + HASH_WORDS, this.right(node));
-    }
-    hasher.run(nodes.length);
-    for (let slot = 0; slot < nodes.length; slot++) {
-      const node = nodes[slot] as number;
-      hashes.copyFrom(hasher.hashes, slot * HASH_WORDS, node);
-      this.setWord(node, TAG, this.word(node, TAG) & ~FRESH);
-    }
+    hasher.run(to - from);
+    for (let i = from; i < to; i++) hashes.setWords(nodes[i] as number, hasher.hashes, (i - from) * HASH_WORDS);
   }
 
   /** A copy of the node's hash. */
@@ -189,77 +181,94 @@ export class NodePool {
     return this.hashes.equals(node, hash, offset);
   }
 
-  /** One more reference; returns the node. */
-  retain(node: number): number {
-    if (node === NO_NODE) return node;
-    const words = this.slabs[node >>> SLAB_BITS] as Int32Array;
-    const at = (node & SLAB_MASK) * NODE_WORDS;
-    const tag = words[at] as number;
-    assert(tag >>> REFERENCE_SHIFT < REFERENCES_MAX, 'a node has fewer than 2^22 references');
-    words[at] = tag + REFERENCE;
-    return node;
+  /** One more reference to a root; returns it. */
+  retain(root: number): number {
+    if (root !== NO_NODE) this.addReference(root >>> 1);
+    return root;
   }
 
-  /** One reference less. What nobody names any more is freed by later calls of `collect`. */
-  release(node: number): void {
-    if (node === NO_NODE) return;
-    const words = this.slabs[node >>> SLAB_BITS] as Int32Array;
-    const at = (node & SLAB_MASK) * NODE_WORDS;
-    const tag = words[at] as number;
-    assert(tag >>> REFERENCE_SHIFT > 0, 'a node is released as often as it was retained');
-    words[at] = tag - REFERENCE;
-    if (tag >>> REFERENCE_SHIFT === 1) this.dying.push(node);
+  /** One reference to a root less. What nobody leads to any more is freed by later calls of `collect`. */
+  release(root: number): void {
+    if (root !== NO_NODE) this.dropReference(root >>> 1);
   }
 
-  /** Frees up to `limit` nodes without references. */
+  /** Frees up to `limit` pairs without references. */
   collect(limit: number): void {
     for (let freed = 0; freed < limit && this.dying.length > 0; freed++) {
-      const node = this.dying.pop() as number;
-      if (this.isLeaf(node)) {
-        this.releaseKey(this.key(node));
-      } else {
-        this.release(this.left(node));
-        this.release(this.right(node));
-      }
-      this.setLeft(node, this.freeHead);
-      this.freeHead = node;
-      this.used--;
+      const pair = this.dying.pop() as number;
+      this.letGo(pair << 1);
+      this.letGo((pair << 1) | 1);
+      this.free(pair);
     }
   }
 
-  private word(node: number, word: number): number {
-    return (this.slabs[node >>> SLAB_BITS] as Int32Array)[(node & SLAB_MASK) * NODE_WORDS + word] as number;
+  private letGo(node: number): void {
+    const bit = this.bit(node);
+    if (bit === LEAF_BIT) this.releaseKey(this.link(node));
+    else if (bit !== NOTHING) this.dropReference(this.link(node));
   }
 
-  private setWord(node: number, word: number, value: number): void {
-    (this.slabs[node >>> SLAB_BITS] as Int32Array)[(node & SLAB_MASK) * NODE_WORDS + word] = value;
+  private addReference(pair: number): void {
+    const references = this.references[pair >>> SLAB_SHIFT] as Int32Array;
+    references[pair & SLAB_MASK] = (references[pair & SLAB_MASK] as number) + 1;
   }
 
-  /** An unused node; its words are those of its last use. */
+  private dropReference(pair: number): void {
+    const references = this.references[pair >>> SLAB_SHIFT] as Int32Array;
+    const left = (references[pair & SLAB_MASK] as number) - 1;
+    assert(left >= 0, 'a pair is released as often as it was retained');
+    references[pair & SLAB_MASK] = left;
+    if (left === 0) this.dying.push(pair);
+  }
+
+  private bits(pair: number): number {
+    return (this.slabs[pair >>> SLAB_SHIFT] as Int32Array)[(pair & SLAB_MASK) * PAIR_WORDS + BITS] as number;
+  }
+
+  private link(node: number): number {
+    const pair = node >>> 1;
+    const at = (pair & SLAB_MASK) * PAIR_WORDS + LINK + (node & 1);
+    return (this.slabs[pair >>> SLAB_SHIFT] as Int32Array)[at] as number;
+  }
+
+  private set(node: number, bit: number, link: number): void {
+    const pair = node >>> 1;
+    const words = this.slabs[pair >>> SLAB_SHIFT] as Int32Array;
+    const at = (pair & SLAB_MASK) * PAIR_WORDS;
+    const shift = (node & 1) << BIT_SHIFT;
+    words[at + LINK + (node & 1)] = link;
+    words[at + BITS] = ((words[at + BITS] as number) & ~(BIT_MASK << shift)) | (bit << shift);
+  }
+
+  private free(pair: number): void {
+    this.set(pair << 1, NOTHING, this.freeHead);
+    this.freeHead = pair;
+    this.used--;
+  }
+
   private allocate(): number {
-    let node = this.freeHead;
-    if (node !== NO_NODE) {
-      this.freeHead = this.left(node);
-    } else {
-      node = this.nextUnused;
-      if (node >= this.nodesMax) throw poolFull(this.nodesMax);
-      const slab = node >>> SLAB_BITS;
-      if (slab === this.slabs.length) this.setSlab(slab, slab === 0 ? FIRST_NODES : SLAB_NODES);
-      else if ((node & SLAB_MASK) * NODE_WORDS === this.slabs[slab]?.length) {
-        this.setSlab(slab, Math.min((node & SLAB_MASK) * GROWTH, SLAB_NODES));
-      }
-      this.nextUnused++;
+    if (this.freeHead !== 0) {
+      const pair = this.freeHead;
+      this.freeHead = this.link(pair << 1);
+      return pair;
     }
-    this.used++;
-    return node;
+    const pair = this.nextUnused;
+    if (pair >= this.pairsMax) throw poolFull(this.pairsMax);
+    const slab = pair >>> SLAB_SHIFT;
+    const at = pair & SLAB_MASK;
+    if (slab === this.slabs.length) this.setSlab(slab, slab === 0 ? FIRST_PAIRS : SLAB_PAIRS);
+    else if (at === this.references[slab]?.length) this.setSlab(slab, Math.min(at * GROWTH, SLAB_PAIRS));
+    this.nextUnused++;
+    return pair;
   }
 
-  private setSlab(slab: number, nodes: number): void {
-    this.slabs[slab] = grown(this.slabs[slab], nodes * NODE_WORDS);
-    this.hashes.setSlab(slab, nodes);
+  private setSlab(slab: number, pairs: number): void {
+    this.slabs[slab] = grown(this.slabs[slab], pairs * PAIR_WORDS);
+    this.references[slab] = grown(this.references[slab], pairs);
+    this.hashes.setSlab(slab, pairs);
   }
 }
 
-function poolFull(nodesMax: number): MachineError<StateErrorCode> {
-  return new MachineError('state_full', `the state tree has ${nodesMax} nodes: this program cannot number more`);
+function poolFull(pairsMax: number): MachineError<StateErrorCode> {
+  return new MachineError('state_full', `the state tree has ${2 * pairsMax} nodes: this program cannot number more`);
 }

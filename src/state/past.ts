@@ -5,7 +5,7 @@ import type { StateErrorCode } from './errors.ts';
 import { HistoryView } from './history-view.ts';
 import type { LeafHasher } from './leaf-changes.ts';
 import { readHead } from './load.ts';
-import { NODE_BYTES } from './node-pool.ts';
+import { PAIR_BYTES } from './node-pool.ts';
 import { type Proof, proveKeys } from './prove.ts';
 import { type ScratchOptions, ScratchVersions } from './scratch-versions.ts';
 import { PinnedState } from './snapshot/pinned-state.ts';
@@ -53,8 +53,8 @@ export class Past {
   /** The version that was written last: its batch may be visible in the database before `publish`. */
   private recent: Version | undefined;
   /** Nodes that were made since the start, by the versions that were published. */
-  private madeNodes = 0;
-  private readonly views = new Map<HistoryView, { readonly height: number; readonly madeNodes: number }>();
+  private madePairs = 0;
+  private readonly views = new Map<HistoryView, { readonly height: number; readonly madePairs: number }>();
   private pinned: PinnedState | undefined;
 
   constructor(parts: PastParts, head: Version, options: PastOptions) {
@@ -89,11 +89,11 @@ export class Past {
 
   publish(version: Version): void {
     this.head = version;
-    this.madeNodes += version.newNodes;
+    this.madePairs += version.newPairs;
     this.versions.set(version.height, version);
     this.dropOldVersions();
     this.closeOldViews();
-    this.scratch.age(this.madeNodes, this.options.proofBytes / NODE_BYTES);
+    this.scratch.age(this.madePairs, this.options.proofBytes / PAIR_BYTES);
   }
 
   view(height: number | undefined): HistoryView {
@@ -117,7 +117,7 @@ export class Past {
         version: this.versionAt(wanted)?.hold(),
         onRelease: () => this.views.delete(view),
       });
-      this.views.set(view, { height: headHeight, madeNodes: this.madeNodes });
+      this.views.set(view, { height: headHeight, madePairs: this.madePairs });
       return view;
     } catch (error) {
       void snapshot.release();
@@ -171,7 +171,7 @@ export class Past {
     }
     later.hold();
     try {
-      return await this.scratch.at(view, later, this.madeNodes);
+      return await this.scratch.at(view, later, this.madePairs);
     } finally {
       later.release();
     }
@@ -198,14 +198,14 @@ export class Past {
         version.release();
         this.versions.delete(height);
       }
-      bytes += version.newNodes * NODE_BYTES;
+      bytes += version.newPairs * PAIR_BYTES;
     }
   }
 
   private closeOldViews(): void {
     const { viewHeights, proofBytes } = this.options;
     for (const [view, opened] of this.views) {
-      const pinnedBytes = (this.madeNodes - opened.madeNodes) * NODE_BYTES;
+      const pinnedBytes = (this.madePairs - opened.madePairs) * PAIR_BYTES;
       if (this.head.height - opened.height > viewHeights || pinnedBytes > proofBytes) void view.expire();
     }
   }

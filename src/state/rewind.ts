@@ -2,7 +2,6 @@ import type { KeyValue, WriteBatch } from '#ports/key-value.ts';
 import { damaged } from '#storage/checksummed.ts';
 import { equalBytes, toHex } from '#util/bytes.ts';
 import { MachineError } from '#util/errors.ts';
-import { effectiveChanges } from './effective-changes.ts';
 import type { StateErrorCode } from './errors.ts';
 import { type LeafChanges, LeafHasher } from './leaf-changes.ts';
 import { loadVersion, readHead } from './load.ts';
@@ -21,11 +20,12 @@ import {
   undoKey,
   undoPrefix,
 } from './undo-rows.ts';
+import { updateTree } from './update-tree.ts';
 import { Version } from './version.ts';
 
 /** Undo rows that are read between two pauses: about 1 ms. */
 const GROUP = 1000;
-/** Tree nodes that are freed with each height. */
+/** Pairs of tree nodes that are freed with each height. */
 const FREED_PER_HEIGHT = 100_000;
 
 const NEVER_PAUSE = async (): Promise<void> => undefined;
@@ -84,10 +84,11 @@ export class Rewind {
       const root = roots[index] as number;
       const before = await this.readUndo(batch, store, keys, height);
       const entries = { keys, values: before.map(({ value }) => value) };
-      const { changes, live } = await effectiveChanges(this.trie, root, entries, this.hasher, this.pause);
-      restoreLeaves(batch, store, changes, before);
-      roots[index] = await this.trie.update(root, changes, live, this.pause);
-      this.trie.nodes.release(root);
+      const { trie, hasher, pause } = this;
+      const next = await updateTree({ trie, hasher, pause }, root, entries);
+      restoreLeaves(batch, store, next.changes, before);
+      roots[index] = next.root;
+      trie.nodes.release(root);
     }
     const version = new Version(this.trie, height - 1, stores, roots, 0);
     if (!equalBytes(version.appHash, appHash)) {

@@ -2,18 +2,18 @@ import { damaged } from '#storage/checksummed.ts';
 import { equalBytes, toLatin1 } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
 import { SerialQueue } from '#util/serial-queue.ts';
-import { effectiveChanges } from './effective-changes.ts';
 import type { StateErrorCode } from './errors.ts';
 import type { HistoryView } from './history-view.ts';
 import type { LeafHasher } from './leaf-changes.ts';
 import type { StoreName } from './store.ts';
 import type { Trie } from './trie.ts';
 import { changedKeysHeight, changedKeysKey, decodeChangedKeys, decodeUndo, undoKey, undoPrefix } from './undo-rows.ts';
+import { updateTree } from './update-tree.ts';
 import { Version } from './version.ts';
 
 /**
  * Leaves that differ between an old height and the nearest kept tree: some 20 us each on the way back, and at most 20
- * nodes of 44 bytes each while the tree is held.
+ * pairs of nodes of 80 bytes each while the tree is held.
  */
 const LEAVES_MAX = 50_000;
 /** Entries of lists of changed keys that are read on the way, repetitions included: about a microsecond each. */
@@ -22,7 +22,7 @@ const LISTED_MAX = 1_000_000;
 const SLICE_LEAVES = 1_000;
 /** Queries that wait for their turn. */
 const WAITING_MAX = 16;
-/** Nodes that are freed at once. */
+/** Pairs of nodes that are freed at once. */
 const FREED = 10_000;
 
 export interface ScratchOptions {
@@ -43,7 +43,7 @@ export class ScratchVersions {
   private readonly hasher: LeafHasher;
   private readonly options: Required<ScratchOptions>;
   private readonly queue = new SerialQueue();
-  private last: { readonly version: Version; readonly madeNodes: number } | undefined;
+  private last: { readonly version: Version; readonly madePairs: number } | undefined;
 
   constructor({ trie, hasher }: { readonly trie: Trie; readonly hasher: LeafHasher }, options: ScratchOptions) {
     this.trie = trie;
@@ -56,7 +56,7 @@ export class ScratchVersions {
    * BizraError 'query_too_large', 'query_busy' or 'view_expired', MachineError 'damaged' when what was stored does not
    * lead to the root of that height.
    */
-  at(view: HistoryView, later: Version, madeNodes: number): Promise<Version> {
+  at(view: HistoryView, later: Version, madePairs: number): Promise<Version> {
     if (this.queue.size > WAITING_MAX) throw busy();
     return this.queue.run(async () => {
       const { last } = this;
@@ -64,14 +64,14 @@ export class ScratchVersions {
       view.checkOpen();
       const version = await this.make(view, later);
       this.forget();
-      this.last = { version: version.hold(), madeNodes };
+      this.last = { version: version.hold(), madePairs };
       return version;
     });
   }
 
-  /** Lets the kept tree go when it pins more than `nodesMax` nodes that are of no use otherwise. */
-  age(madeNodes: number, nodesMax: number): void {
-    if (this.last !== undefined && madeNodes - this.last.madeNodes > nodesMax) this.forget();
+  /** Lets the kept tree go when it pins more than `pairsMax` pairs of nodes that are of no use otherwise. */
+  age(madePairs: number, pairsMax: number): void {
+    if (this.last !== undefined && madePairs - this.last.madePairs > pairsMax) this.forget();
   }
 
   private forget(): void {
@@ -186,8 +186,7 @@ class Unwinding {
       const index = this.later.indexOf(store);
       if (index < 0) throw damaged(rowKeys[0] as Uint8Array, 'undo row');
       const old = this.roots[index] as number;
-      const { changes, live } = await effectiveChanges(trie, old, { keys, values }, hasher, pause);
-      this.roots[index] = await trie.update(old, changes, live, pause);
+      this.roots[index] = (await updateTree({ trie, hasher, pause }, old, { keys, values })).root;
       trie.nodes.release(old);
     }
   }

@@ -1,7 +1,6 @@
 import type { KeyValue } from '#ports/key-value.ts';
 import { assert } from '#util/assert.ts';
 import { fromLatin1 } from '#util/bytes.ts';
-import { effectiveChanges } from './effective-changes.ts';
 import type { HeadValues } from './head-values.ts';
 import type { LeafChanges, LeafHasher } from './leaf-changes.ts';
 import { NO_NODE } from './node-pool.ts';
@@ -10,6 +9,7 @@ import { type Change, Staged } from './staged.ts';
 import type { ChangeSet, StoreName } from './store.ts';
 import type { Trie } from './trie.ts';
 import { type Before, decodeDeletion, deletionKey, deletionPrefix } from './undo-rows.ts';
+import { updateTree } from './update-tree.ts';
 import { isSentinel, Version } from './version.ts';
 
 /** Values that are read and checked between two pauses: some milliseconds. */
@@ -23,45 +23,41 @@ export interface StagingParts {
   readonly pause: () => Promise<void>;
 }
 
-/** The changes of one store that change something, with what they replace. */
-interface StoreChanges {
-  readonly leafChanges: LeafChanges;
-  readonly live: Int32Array;
+/** A store's next tree, and the changes that change something in it, with what they replace. */
+interface NextStore {
+  /** With a reference for the caller. */
+  readonly root: number;
   readonly changes: ReadonlyMap<string, Change>;
 }
 
 /** Computes the version after the head with `changes`. The head stays as it is meanwhile. */
 export async function stageChanges(parts: StagingParts, height: number, changes: ChangeSet): Promise<Staged> {
-  const { trie, values, pause } = parts;
+  const { trie, values } = parts;
   const base = values.head.hold();
-  const before = trie.nodes.size;
+  const before = trie.nodes.made;
   const roots = base.stores.map((_, index) => trie.nodes.retain(base.rootAt(index)));
   const applied = new Map<StoreName, ReadonlyMap<string, Change>>();
   try {
     for (const store of sortedNames(changes.keys())) {
       const index = base.indexOf(store);
       assert(index >= 0, `store ${store} exists`);
-      const found = await changesOf(parts, base, store, [...(changes.get(store) ?? [])]);
-      if (found.live.length === 0) continue;
-      const old = roots[index] as number;
-      roots[index] = await trie.update(old, found.leafChanges, found.live, pause);
-      trie.nodes.release(old);
-      applied.set(store, found.changes);
+      const next = await changeStore(parts, base, store, [...(changes.get(store) ?? [])]);
+      trie.nodes.release(roots[index] as number);
+      roots[index] = next.root;
+      if (next.changes.size > 0) applied.set(store, next.changes);
     }
-    const newNodes = Math.max(0, trie.nodes.size - before);
-    return new Staged(base, new Version(trie, height, base.stores, roots, newNodes), applied);
+    return new Staged(base, new Version(trie, height, base.stores, roots, trie.nodes.made - before), applied);
   } finally {
     base.release();
   }
 }
 
-async function changesOf(
+async function changeStore(
   parts: StagingParts,
   base: Version,
   store: StoreName,
   entries: readonly (readonly [latin1: string, after: Uint8Array | undefined])[],
-): Promise<StoreChanges> {
-  const { trie, hasher, pause } = parts;
+): Promise<NextStore> {
   const keys = entries.map(([latin1]) => fromLatin1(latin1));
   const values = entries.map(([, value]) => value);
   for (const [i, key] of keys.entries()) {
@@ -69,15 +65,15 @@ async function changesOf(
     assert(values[i] === undefined || values[i].length > 0, 'a value is not empty');
   }
   const root = base.rootAt(base.indexOf(store));
-  const { changes: leafChanges, live } = await effectiveChanges(trie, root, { keys, values }, hasher, pause);
-  const before = await replacedBy(parts, base, store, entries, leafChanges, live);
+  const next = await updateTree(parts, root, { keys, values });
+  const before = await replacedBy(parts, base, store, entries, next.changes, next.live);
   const changes = new Map<string, Change>();
-  for (const i of live) {
+  for (const i of next.live) {
     const [latin1, after] = entries[i] as (typeof entries)[number];
     const { value, writtenAt } = before[i] as Before;
     changes.set(latin1, { key: keys[i] as Uint8Array, before: value, writtenAt, after });
   }
-  return { leafChanges, live, changes };
+  return { root: next.root, changes };
 }
 
 /** What the live changes replace, by their indexes: mostly cached, because execution read it. `base` is the head. */

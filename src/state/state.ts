@@ -124,7 +124,7 @@ export class State implements StateReader {
 
   /** Tree nodes in memory, for metrics. */
   get nodes(): number {
-    return this.trie.nodes.size;
+    return 2 * this.trie.nodes.size;
   }
 
   /** Entries of all kept versions, the sentinels included. */

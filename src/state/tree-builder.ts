@@ -1,50 +1,76 @@
+import { FreshNodes } from './fresh-nodes.ts';
 import { LEAF_BIT, NO_NODE } from './node-pool.ts';
 import type { Trie } from './trie.ts';
 
+const HASH_BYTES = 32;
+/** Inner nodes that are hashed in one go: about 1 ms, and what was just made is still in the processor's cache. */
+const HASH_GROUP = 4096;
+
 /**
- * A tree from its leaves in the order of their hashes, in one go: what is complete becomes a node when the next leaf
- * turns up beside it. The nodes are fresh, to be hashed.
+ * A tree from its leaves in the order of their hashes, in one go: what is complete gets its place when the next leaf
+ * turns up beside it.
  */
 export class TreeBuilder {
   private readonly trie: Trie;
-  /** Subtrees whose right sides are not complete, from the root down, and the bits at which these begin. */
-  private readonly lefts: number[] = [];
+  private readonly fresh: FreshNodes;
+  /** Pairs whose right sides are not complete, from the root down, and the bits that their parents will have. */
+  private readonly pairs: number[] = [];
   private readonly bits: number[] = [];
-  private last = NO_NODE;
+  /** The last leaf, which has no place yet. */
+  private lastKey: number | undefined;
+  private readonly lastHash = new Uint8Array(HASH_BYTES);
 
   constructor(trie: Trie) {
     this.trie = trie;
+    this.fresh = new FreshNodes(trie.nodes);
   }
 
-  /** Takes over the reference to a leaf. False, and nothing changed, when it does not come after the one before it. */
-  add(leaf: number): boolean {
-    if (this.last === NO_NODE) {
-      this.last = leaf;
-      return true;
-    }
+  /**
+   * Takes over the reference to the key of a leaf. False, and nothing changed, when it does not come after the one before
+   * it.
+   */
+  add(key: number, leafHashes: Uint8Array, offset: number): boolean {
     const { nodes, keys } = this.trie;
-    const key = nodes.key(leaf);
-    const bit = keys.divergenceOf(nodes.key(this.last), key);
-    if (bit === LEAF_BIT || keys.hashBit(key, bit) === 0) return false;
-    this.lefts.push(this.completed(bit));
-    this.bits.push(bit);
-    this.last = leaf;
+    if (this.lastKey !== undefined) {
+      const bit = keys.divergenceOf(this.lastKey, key);
+      if (bit === LEAF_BIT || keys.hashBit(key, bit) === 0) return false;
+      const pair = nodes.newPair();
+      this.place(bit, pair << 1);
+      this.pairs.push(pair);
+      this.bits.push(bit);
+    }
+    this.lastKey = key;
+    for (let i = 0; i < HASH_BYTES; i++) this.lastHash[i] = leafHashes[offset + i] as number;
+    if (this.fresh.count >= HASH_GROUP) this.fresh.hash();
     return true;
   }
 
-  /** The root, with a reference for the caller. */
+  /** The root, hashed, with a reference for the caller; NO_NODE when there was no leaf. */
   finish(): number {
-    const root = this.completed(-1);
-    this.last = NO_NODE;
+    if (this.lastKey === undefined) return NO_NODE;
+    const root = this.trie.nodes.newPair() << 1;
+    this.place(-1, root);
+    this.lastKey = undefined;
+    this.fresh.hash();
     return root;
   }
 
-  /** All that stands below a node with this bit. */
-  private completed(bit: number): number {
-    let node = this.last;
-    while (this.bits.length > 0 && (this.bits.at(-1) as number) > bit) {
-      node = this.trie.nodes.newInner(this.bits.pop() as number, this.lefts.pop() as number, node);
+  /** Gives their places to the last leaf and to all that is complete with it below a node with this bit, whose child is `out`. */
+  private place(bit: number, out: number): void {
+    const { nodes } = this.trie;
+    let node = this.nextPlace(bit, out);
+    nodes.setLeaf(node, this.lastKey as number, this.lastHash, 0);
+    while (node !== out) {
+      const children = this.pairs.pop() as number;
+      const childrenBit = this.bits.pop() as number;
+      node = this.nextPlace(bit, out);
+      nodes.setInner(node, childrenBit, children);
+      this.fresh.add(node);
     }
-    return node;
+  }
+
+  private nextPlace(bit: number, out: number): number {
+    const pair = this.pairs.at(-1);
+    return pair !== undefined && (this.bits.at(-1) as number) > bit ? (pair << 1) | 1 : out;
   }
 }

@@ -1,19 +1,15 @@
 import { assert } from '#util/assert.ts';
-import { orderByHash } from './hash-order.ts';
-import { HashPass } from './hash-pass.ts';
+import type { Pause } from '#util/pause.ts';
 import { bitAt, KeyArena } from './key-arena.ts';
 import type { LeafChanges } from './leaf-changes.ts';
-import { firstDifference, LinkedGroup } from './linked-group.ts';
+import type { LeafList } from './leaf-list.ts';
 import { LEAF_BIT, NO_NODE, NodePool } from './node-pool.ts';
 import { TreeBuilder } from './tree-builder.ts';
+import { firstDifference, TreeUpdate, type UpdatedTree } from './tree-update.ts';
 
 const HASH_BYTES = 32;
-/** Changes that are linked in one go: about 1 ms. */
-const LINK_GROUP = 256;
 /** Walks down a tree that go side by side. */
 const WALKS = 16;
-/** Nodes that are freed for each change, so that freeing keeps up with making. */
-const FREED_PER_CHANGE = 24;
 
 /** A place in the tree beside a key hash: see `neighbours`. */
 export interface Neighbours {
@@ -28,7 +24,10 @@ export interface Neighbours {
  */
 export class Trie {
   readonly keys = new KeyArena();
-  readonly nodes = new NodePool((key) => this.keys.release(key));
+  readonly nodes = new NodePool({
+    retainKey: (key) => this.keys.retain(key),
+    releaseKey: (key) => this.keys.release(key),
+  });
 
   /** The leaf whose hash shares the longest prefix with `hashes[offset, offset + 32)`; NO_NODE in an empty tree. */
   closest(root: number, hashes: Uint8Array, offset: number): number {
@@ -49,10 +48,16 @@ export class Trie {
   }
 
   /**
-   * `find` of the key hashes that `order` names, in their order (that of index i is at 32 i of `hashes`), to `found[i]`.
+   * `find` of the key hashes that `order` names, in their order (that of index i is at 32 i of `hashes`), to `found[i]`. To
+   * `splits[i]` goes the first bit in which the hash differs from all in the tree; LEAF_BIT for one that is found.
    * Some walks go side by side, a step each: while one waits for memory, the others do not.
    */
-  findMany(root: number, hashes: Uint8Array, order: Int32Array, found: Int32Array): void {
+  findMany(
+    root: number,
+    hashes: Uint8Array,
+    order: Int32Array,
+    { found, splits }: { readonly found: Int32Array; readonly splits: Int16Array },
+  ): void {
     const { nodes, keys } = this;
     if (root === NO_NODE) return;
     for (let from = 0; from < order.length; from += WALKS) {
@@ -70,8 +75,9 @@ export class Trie {
         }
       }
       for (const index of walks) {
-        const key = nodes.key(found[index] as number);
-        if (keys.divergence(key, hashes, index * HASH_BYTES) !== LEAF_BIT) found[index] = NO_NODE;
+        const split = keys.divergence(nodes.key(found[index] as number), hashes, index * HASH_BYTES);
+        splits[index] = split;
+        if (split !== LEAF_BIT) found[index] = NO_NODE;
       }
     }
   }
@@ -114,59 +120,21 @@ export class Trie {
   }
 
   /**
-   * Root of the tree after `changes`; `root` itself stays as it is. Leaf hashes and found leaves must be filled in;
-   * `order` holds the changes that change something, in the order of `changes.sorted()`. Calls `pause` about every
-   * millisecond.
+   * The tree after `changes`, whose hashes must be there; which leaves they replace is filled in. `root` itself stays as it
+   * is. Calls `pause` about every millisecond.
    */
-  async update(
-    root: number,
-    changes: LeafChanges,
-    order: Int32Array,
-    pause: () => Promise<void> | undefined,
-  ): Promise<number> {
-    let working = this.nodes.retain(root);
-    for (let from = 0; from < order.length; from += LINK_GROUP) {
-      const group = new LinkedGroup(this, changes, order.subarray(from, from + LINK_GROUP), working);
-      const next = group.link(working);
-      this.nodes.release(working);
-      working = next;
-      this.nodes.collect(LINK_GROUP * FREED_PER_CHANGE);
-      await pause();
-    }
-    await this.hashFresh(working, pause);
-    return working;
+  update(root: number, changes: LeafChanges, pause: Pause): Promise<UpdatedTree> {
+    return new TreeUpdate(this, changes, pause).run(root);
   }
 
-  /** Hashes what was made for this tree. Calls `pause` about every millisecond. */
-  async hashFresh(root: number, pause: () => Promise<void> | undefined): Promise<void> {
-    const pass = new HashPass(this.nodes, root);
-    while (pass.step()) await pause();
-  }
-
-  /** Root over new leaves in any order; takes over the references to them. Not sliced: for start-up. */
-  build(leaves: readonly number[] | Int32Array): number {
+  /** Root over new leaves in any order; takes over the references to their keys. Not sliced: for start-up. */
+  build(leaves: LeafList): number {
     const builder = new TreeBuilder(this);
-    for (const index of this.hashOrder(leaves)) {
-      assert(builder.add(leaves[index] as number), 'keys are distinct');
+    for (const index of leaves.order(this.keys)) {
+      const { hashes, offset } = leaves.hashAt(index);
+      assert(builder.add(leaves.key(index), hashes, offset), 'keys are distinct');
     }
-    const root = builder.finish();
-    const pass = new HashPass(this.nodes, root);
-    while (pass.step());
-    return root;
-  }
-
-  /** Indexes of leaves in the order of their key hashes. */
-  private hashOrder(leaves: readonly number[] | Int32Array): Int32Array {
-    const { nodes, keys } = this;
-    const keyOf = (index: number) => nodes.key(leaves[index] as number);
-    return orderByHash(
-      leaves.length,
-      (i) => keys.hashHead(keyOf(i)),
-      (a, b) => {
-        const split = keys.divergenceOf(keyOf(a), keyOf(b));
-        return split === LEAF_BIT ? 0 : keys.hashBit(keyOf(a), split) - keys.hashBit(keyOf(b), split);
-      },
-    );
+    return builder.finish();
   }
 
   /** The nearest leaf on `side` of everything below `path[depth]`. */

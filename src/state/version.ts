@@ -17,19 +17,19 @@ export class Version {
   /** Sorted by name. */
   readonly stores: readonly StoreName[];
   readonly appHash: Uint8Array;
-  /** Nodes that were made for this version: an upper bound of what its predecessors keep alive. */
-  readonly newNodes: number;
+  /** Pairs of nodes that were made for this version, and beside it: an upper bound of what its predecessors keep alive. */
+  readonly newPairs: number;
   private readonly trie: Trie;
   private readonly roots: readonly number[];
   private holders = 1;
 
   /** Takes over the references to `roots`, which stand in the order of `stores`. The caller is the first holder. */
-  constructor(trie: Trie, height: number, stores: readonly StoreName[], roots: readonly number[], newNodes: number) {
+  constructor(trie: Trie, height: number, stores: readonly StoreName[], roots: readonly number[], newPairs: number) {
     this.trie = trie;
     this.height = height;
     this.stores = stores;
     this.roots = roots;
-    this.newNodes = newNodes;
+    this.newPairs = newPairs;
     this.appHash = appHashOf(this.storeRoots());
   }
 

@@ -1,12 +1,12 @@
 import type { KeyValue } from '#ports/key-value.ts';
 import { equalBytes, fromLatin1, toLatin1 } from '#util/bytes.ts';
 import type { Pause } from '#util/pause.ts';
-import { effectiveChanges } from '../effective-changes.ts';
 import type { LeafHasher } from '../leaf-changes.ts';
 import { type HeadRecord, leafKey, leafPrefix, leafValue } from '../rows.ts';
 import type { StoreName } from '../store.ts';
 import type { Trie } from '../trie.ts';
 import { changedKeysKey, decodeChangedKeys } from '../undo-rows.ts';
+import { updateTree } from '../update-tree.ts';
 import { Version } from '../version.ts';
 import { UnusableCopy } from './format.ts';
 
@@ -69,14 +69,13 @@ function changedKeys({ kv, trie }: ForwardParts, old: Version, head: number): Ma
 }
 
 async function rootWith(
-  { kv, trie, hasher, pause }: ForwardParts,
+  parts: ForwardParts,
   root: number,
   store: StoreName,
   keys: readonly Uint8Array[],
 ): Promise<number> {
   const prefix = leafPrefix(store);
-  const rows = await kv.getMany(keys.map((key) => leafKey(prefix, key)));
+  const rows = await parts.kv.getMany(keys.map((key) => leafKey(prefix, key)));
   const values = rows.map((row) => (row === undefined ? undefined : leafValue(row)));
-  const { changes, live } = await effectiveChanges(trie, root, { keys, values }, hasher, pause);
-  return trie.update(root, changes, live, pause);
+  return (await updateTree(parts, root, { keys, values })).root;
 }

@@ -1,6 +1,7 @@
 import { equalBytes } from '#util/bytes.ts';
 import type { Pause } from '#util/pause.ts';
 import { KEY_BYTES_MAX } from '../key-arena.ts';
+import { NO_NODE } from '../node-pool.ts';
 import type { HeadRecord } from '../rows.ts';
 import { readHeight } from '../rows.ts';
 import { SHORT_SLOTS, ShortHasher } from '../short-hasher.ts';
@@ -39,23 +40,22 @@ export async function readCopy(
     const header = decodeHeader(first);
     accept(header);
     const builders = header.stores.map(() => new TreeBuilder(trie));
-    await readLeaves(reader, new LeafReader(trie, builders));
-    const roots: number[] = [];
-    for (const builder of builders) {
-      const root = builder.finish();
-      await trie.hashFresh(root, pause);
-      roots.push(root);
-    }
-    return checkedVersion(trie, header, roots);
+    await readLeaves(reader, new LeafReader(trie, builders), pause);
+    return checkedVersion(
+      trie,
+      header,
+      builders.map((builder) => builder.finish()),
+    );
   } finally {
     await reader.close();
   }
 }
 
-async function readLeaves(reader: SectionReader, leaves: LeafReader): Promise<void> {
+async function readLeaves(reader: SectionReader, leaves: LeafReader, pause: Pause): Promise<void> {
   for (let payload = await reader.next(); payload !== undefined; payload = await reader.next()) {
     if (payload[0] === KIND_LEAVES) {
       leaves.read(payload);
+      await pause();
       continue;
     }
     const isWhole = payload[0] === KIND_END && readHeight(payload, 1) === leaves.count;
@@ -67,7 +67,7 @@ async function readLeaves(reader: SectionReader, leaves: LeafReader): Promise<vo
 
 function checkedVersion(trie: Trie, header: HeadRecord, roots: readonly number[]): Version {
   const stores = header.stores.map(({ name }) => name);
-  if (roots.some((root) => root === 0)) throw new UnusableCopy('a store has no leaves');
+  if (roots.includes(NO_NODE)) throw new UnusableCopy('a store has no leaves');
   const version = new Version(trie, header.height, stores, roots, 0);
   const isSame = version
     .storeRoots()
@@ -112,13 +112,13 @@ class LeafReader {
   }
 
   private add(builder: TreeBuilder, payload: Uint8Array, view: DataView, slots: number): void {
-    const { nodes, keys } = this.trie;
-    this.hasher.run(slots);
+    const { keys } = this.trie;
+    this.hasher.run();
     for (let slot = 0; slot < slots; slot++) {
       const at = this.starts[slot] as number;
       const start = at + ENTRY_HEADER_BYTES;
       const key = keys.addPart(payload, start, start + view.getUint16(at), this.hasher.hashes, slot * HASH_BYTES);
-      if (!builder.add(nodes.newLeaf(key, payload, at + 2))) throw new UnusableCopy('its leaves are out of order');
+      if (!builder.add(key, payload, at + 2)) throw new UnusableCopy('its leaves are out of order');
     }
     this.count += slots;
   }

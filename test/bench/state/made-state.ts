@@ -1,6 +1,7 @@
 import { sha256 } from '#crypto/hash.ts';
 import type { KeyValue } from '#ports/key-value.ts';
 import { LeafHasher } from '#state/leaf-changes.ts';
+import { LeafList } from '#state/leaf-list.ts';
 import { addLeaf } from '#state/load.ts';
 import { BASE_KEY, encodeBase, encodeHead, encodeLeaf, HEAD_KEY, leafKey, leafPrefix } from '#state/rows.ts';
 import type { ChangeSet, StoreName } from '#state/store.ts';
@@ -60,21 +61,20 @@ export interface FilledState {
 export async function fillState(kv: KeyValue, accounts: number): Promise<FilledState> {
   const trie = new Trie();
   const hasher = new LeafHasher();
-  const leaves = new Map<StoreName, number[]>(
-    STORES.map((name) => [name, [addLeaf(trie, hasher, SENTINEL_KEY, SENTINEL_VALUE)]]),
-  );
+  const leaves = new Map<StoreName, LeafList>(STORES.map((name) => [name, new LeafList()]));
+  for (const list of leaves.values()) addLeaf(list, { trie, hasher }, SENTINEL_KEY, SENTINEL_VALUE);
   const prefixes = new Map<StoreName, Uint8Array>(STORES.map((name) => [name, leafPrefix(name)]));
   let batch = kv.batch();
   for (let index = 0; index < accounts; index++) {
     for (const [store, key, value] of leavesOf(index, 0)) {
-      leaves.get(store)?.push(addLeaf(trie, hasher, key, value));
+      addLeaf(leaves.get(store) as LeafList, { trie, hasher }, key, value);
       batch.put(leafKey(prefixes.get(store) as Uint8Array, key), encodeLeaf(value, 0));
     }
     if (batch.length < BATCH_ROWS) continue;
     await batch.write({ sync: false });
     batch = kv.batch();
   }
-  const roots = STORES.map((name) => trie.build(leaves.get(name) ?? []));
+  const roots = STORES.map((name) => trie.build(leaves.get(name) as LeafList));
   const version = new Version(trie, 0, STORES, roots, 0);
   const { height, appHash } = version;
   batch.put(HEAD_KEY, encodeHead({ height, appHash, stores: version.storeRoots() }));

@@ -2,6 +2,7 @@ import { type Mutation, mutationsOf, testsOf } from '../mutation.ts';
 
 const copy = testsOf('test/unit/state/tree-copy.test.ts');
 const tree = testsOf('test/unit/state/tree.test.ts');
+const state = testsOf('test/unit/state/state.test.ts');
 const saved = testsOf('test/unit/node/saved-tree.test.ts');
 
 export const SAVED_TREE_RULES: readonly Mutation[] = [
@@ -68,12 +69,52 @@ export const SAVED_TREE_RULES: readonly Mutation[] = [
     ['no stored leaf is missing', 'if (count === expected)', 'if (count <= expected)', [copy('does not hide damage')]],
   ]),
   ...mutationsOf('src/state/node-pool.ts', [
-    ['nodes have numbers', 'if (node >= this.nodesMax) throw', 'if (node < 0) throw', [tree('that it cannot number')]],
+    ['nodes have numbers', 'if (pair >= this.pairsMax) throw', 'if (pair < 0) throw', [tree('that it cannot number')]],
     [
-      'references are counted',
-      'assert(tag >>> REFERENCE_SHIFT < REFERENCES_MAX',
-      'assert(tag !== 1 || REFERENCES_MAX > 0',
-      [tree('up to its limit')],
+      'what two nodes lead to is counted twice',
+      'else this.addReference(link);',
+      'else this.addReference(0);',
+      [tree('with the last that leads to them')],
+    ],
+    [
+      'a copied leaf names its key',
+      'this.retainKey(link);',
+      'this.retainKey(0);',
+      [tree('with the last that leads to them')],
+    ],
+  ]),
+  ...mutationsOf('src/state/tree-update.ts', [
+    [
+      'a key that leaves the tree early gets its node there',
+      'Math.min(this.trie.nodes.bit(node), splits[first] as number, splits[last] as number)',
+      'Math.min(this.trie.nodes.bit(node), splits[first] as number)',
+      [state('equals a plain map')],
+    ],
+    [
+      'the tree stays on its side of such a node',
+      'isLeftNew === (side === 1) ? node',
+      'isLeftNew === (side === 0) ? node',
+      [state('equals a plain map')],
+    ],
+    [
+      "an only child takes its parent's place, and is hashed there",
+      'this.fresh.moved(hasLeft ? last : this.fresh.count - 1, child, out);',
+      '',
+      [state('equals a plain map')],
+    ],
+    [
+      'pairs that nobody leads to are freed',
+      'this.trie.nodes.collect((to - from) * FREED_PER_CHANGE);',
+      '',
+      [state('as much is freed as is made')],
+    ],
+  ]),
+  ...mutationsOf('src/state/stage.ts', [
+    [
+      'what is freed meanwhile does not make a version smaller',
+      'trie.nodes.made - before',
+      '0',
+      [state('as much is freed as is made')],
     ],
   ]),
   ...mutationsOf('src/state/trie.ts', [

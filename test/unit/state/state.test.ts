@@ -145,6 +145,20 @@ describe('State', () => {
     assert.ok(modelled.state.nodes <= settled, `${modelled.state.nodes} nodes after ${settled}`);
   });
 
+  it('keeps no more old trees than their bytes allow, also while as much is freed as is made', async () => {
+    const [proofBytes, keys] = [1_000_000, 2_000];
+    const modelled = await ModelledState.start([], { proofBytes, proofHeights: 1000 });
+    const writes = (seed: number) =>
+      Array.from({ length: keys }, (_, i): Write => ['bank', bytes(1, i & 0xff, i >> 8), bytes(seed, i & 0xff)]);
+    let most = 0;
+    for (let i = 1; i < 20; i++) {
+      await modelled.block(writes(i));
+      most = Math.max(most, modelled.state.nodes);
+    }
+    // Two nodes of 40 bytes for each key: what is kept, the head's, those of one that goes, and those on their way to be freed.
+    assert.ok(most <= proofBytes / 40 + 3 * 2 * keys, `${most} nodes`);
+  });
+
   it('leaves no trace of a candidate that was discarded', async () => {
     const modelled = await ModelledState.start([['acc', bytes(1), bytes(1)]]);
     const { appHash } = modelled.state;
