@@ -14,6 +14,8 @@ interface Answer {
 /** A snapshot, and who says to have it. */
 export interface Candidate extends SnapshotName {
   readonly peers: readonly PeerId[];
+  /** Tries that came to nothing, of whatever the one among them offered who failed least. */
+  readonly failures: number;
 }
 
 /** What peers offer. Offers are claims: they say what to try first, and nothing else. */
@@ -21,6 +23,7 @@ export class SnapshotOffers {
   private readonly peers: StateSyncPeers;
   private readonly asking = new Set<PeerId>();
   private readonly answers = new Map<PeerId, Answer>();
+  private readonly failures = new Map<PeerId, number>();
 
   constructor(peers: StateSyncPeers) {
     this.peers = peers;
@@ -39,11 +42,12 @@ export class SnapshotOffers {
   }
 
   /**
-   * Snapshots that can be tried: those that several peers offer come first, then the newest. Whoever offers what nobody
-   * else has may be alone with it for a reason.
+   * Snapshots that can be tried: first of those whose offers did not fail yet, else a few peers that keep for themselves
+   * what they offer would be asked in turn for ever. Then those that several peers offer, then the newest. Whoever
+   * offers what nobody else has may be alone with it for a reason.
    */
   candidates(): Candidate[] {
-    const all = new Map<string, Candidate & { peers: PeerId[] }>();
+    const all = new Map<string, SnapshotName & { peers: PeerId[] }>();
     for (const [peer, { offers }] of this.answers) {
       if (!this.peers.isUsable(peer)) continue;
       for (const { height, id } of offers) {
@@ -54,7 +58,14 @@ export class SnapshotOffers {
       }
     }
     const isShared = ({ peers }: Candidate): number => (peers.length > 1 ? 1 : 0);
-    return [...all.values()].sort((a, b) => isShared(b) - isShared(a) || b.height - a.height);
+    return [...all.values()]
+      .map((one) => ({ ...one, failures: Math.min(...one.peers.map((peer) => this.failures.get(peer) ?? 0)) }))
+      .sort((a, b) => a.failures - b.failures || isShared(b) - isShared(a) || b.height - a.height);
+  }
+
+  /** What these peers offered could not be had or verified. */
+  failed({ peers }: Candidate): void {
+    for (const peer of peers) this.failures.set(peer, (this.failures.get(peer) ?? 0) + 1);
   }
 
   /** Who has this snapshot, as far as it is known now. */

@@ -70,17 +70,22 @@ export class StateSync {
     await this.discover();
     for (;;) {
       const candidate = this.choose();
+      const isUntried = candidate?.failures === 0;
+      if (!isUntried && clock.monotonicMs() - this.progressMs > this.options.timeoutMs)
+        throw new StateSyncError('no_snapshot', `no snapshot could be had: ${this.reason}`);
       if (candidate !== undefined) {
         const { liarCount } = peers;
         if (await this.tryOne(candidate)) return;
         // Where a liar was found, the others are asked at once.
-        if (peers.liarCount === liarCount)
-          this.postponedUntilMs.set(keyOf(candidate), clock.monotonicMs() + POSTPONE_MS);
+        if (peers.liarCount === liarCount) this.postpone(candidate);
       }
-      if (clock.monotonicMs() - this.progressMs > this.options.timeoutMs)
-        throw new StateSyncError('no_snapshot', `no snapshot could be had: ${this.reason}`);
       await this.look();
     }
+  }
+
+  private postpone(candidate: Candidate): void {
+    this.postponedUntilMs.set(keyOf(candidate), this.parts.clock.monotonicMs() + POSTPONE_MS);
+    this.offers.failed(candidate);
   }
 
   /** Peers come one after the other, and the first is not always the best. */
@@ -98,12 +103,17 @@ export class StateSync {
     await this.parts.peers.sleep(LOOK_EVERY_MS);
   }
 
-  /** The one that was begun, as long as somebody has it; else the best that is not postponed. */
+  /** The best that is not postponed; the one that was begun where it is as good. */
   private choose(): Candidate | undefined {
-    const { begun } = this.parts.database;
     const now = this.parts.clock.monotonicMs();
     const open = this.offers.candidates().filter((one) => (this.postponedUntilMs.get(keyOf(one)) ?? 0) <= now);
-    return open.find(({ height }) => height === begun?.manifest.height) ?? open[0];
+    const [best] = open;
+    return open.find((one) => one.failures === best?.failures && this.isBegun(one)) ?? best;
+  }
+
+  private isBegun({ height, id }: SnapshotName): boolean {
+    const manifest = this.parts.database.begun?.manifest;
+    return manifest?.height === height && equalBytes(manifestId(encodeManifest(manifest)), id);
   }
 
   /** Whether the snapshot was verified, fetched and written. */
@@ -115,13 +125,14 @@ export class StateSync {
       logger.info('state sync: headers verified', { height, app_hash: toHex(chain.next.header.appHash) });
       const manifest = await this.fetchManifest(candidate, chain.next.header.appHash);
       if (manifest === undefined) return false;
-      const imported = await this.importOf(manifest);
-      this.progressMs = clock.monotonicMs();
+      const imported = await this.importOf(candidate, manifest);
+      const { chunksDone } = imported;
       if (await this.fetchChunks(candidate, imported)) {
         await database.complete(imported, chain);
         return true;
       }
-      this.progressMs = clock.monotonicMs();
+      // Chunks alone are progress: headers and a manifest can be had of those who then give nothing.
+      if (imported.chunksDone > chunksDone) this.progressMs = clock.monotonicMs();
       this.reason = `nobody gives the chunks of the snapshot at height ${height} any more`;
       return false;
     } catch (error) {
@@ -183,10 +194,10 @@ export class StateSync {
   }
 
   /** Goes on with what is there of the same snapshot; what is there of another one is thrown away. */
-  private async importOf(manifest: Manifest): Promise<SnapshotImport> {
+  private async importOf(name: SnapshotName, manifest: Manifest): Promise<SnapshotImport> {
     const { database, logger } = this.parts;
     const { begun } = database;
-    if (begun !== undefined && equalBytes(encodeManifest(begun.manifest), encodeManifest(manifest))) {
+    if (begun !== undefined && this.isBegun(name)) {
       logger.info('state sync: going on', { height: manifest.height, chunks: begun.chunksDone });
       return begun;
     }

@@ -3,6 +3,7 @@ import { type ChainState, encodeChainState } from '#engine/chain-state.ts';
 import { readChainState } from '#engine/chain-store.ts';
 import type { Request } from '#network/messages.ts';
 import { decodeAnswer, encodeAnswer } from '#network/request-codec.ts';
+import type { SnapshotOffer } from '#network/state-sync-messages.ts';
 import { checkStore, openChain } from '#node/database.ts';
 import { BlockStore } from '#storage/block-store.ts';
 import type { MemoryKeyValue } from '#storage/memory.ts';
@@ -286,6 +287,32 @@ describe('state sync among lying peers', function () {
       await newcomer.sync();
       await assertSynced(newcomer, source, 9);
     }
+  });
+
+  /** Offers what it does not give: `what` is never answered. */
+  function keeping(what: 'getManifest' | 'getChunk', offers: readonly SnapshotOffer[]): Script {
+    return async (request, honest) => {
+      if (request.kind === what) return SILENT(request, honest);
+      return request.kind === 'getSnapshots' ? encodeAnswer('getSnapshots', { snapshots: offers }) : honest();
+    };
+  }
+
+  it('snapshots that their offerers keep to themselves do not put off the one that can be had', async () => {
+    // Two of them agree, so their word counts as much as that of the honest ones, and what they name is newer.
+    const invented = [10, 11].map((height) => ({ height, id: bytesOf(32, height), chunks: 9 }));
+    const liar = keeping('getManifest', invented);
+    const newcomer = new Newcomer(source, { liar, other: liar, a: HONEST, b: HONEST });
+    await newcomer.sync();
+    await assertSynced(newcomer, source, 9);
+  });
+
+  it('where nobody gives the chunks of what is offered, all blocks are fetched', async () => {
+    const liar = keeping('getChunk', source.archive.list());
+    const without = keeping('getChunk', []);
+    const newcomer = new Newcomer(source, { liar, a: without, b: without });
+    await newcomer.sync();
+    assert.equal(newcomer.database, undefined);
+    assert.ok(newcomer.lines.some((line) => /all blocks are fetched.*nobody gives the chunks/.test(line)));
   });
 
   it('a peer that comes and goes costs nothing', async () => {
