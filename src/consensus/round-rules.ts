@@ -1,10 +1,9 @@
 import { equalBlockIds, isNilBlockId } from '#types/block-id.ts';
 import { PRECOMMIT, PREVOTE } from '#types/vote.ts';
 import type { BrokenRule } from '#util/broken-rule.ts';
-import { toHex } from '#util/bytes.ts';
 import type { Actions } from './actions.ts';
 import { isTooFarAhead } from './block-time.ts';
-import { consensusError } from './errors.ts';
+import { decidedBlockInvalid } from './errors.ts';
 import type { KnownBlock } from './known-blocks.ts';
 
 /**
@@ -21,11 +20,7 @@ const decide: Rule = (actions) => {
     const known = state.blocks.get(blockId);
     if (known === undefined) actions.request(round, blockId);
     else if (known.validity === 'invalid') {
-      throw consensusError(
-        'decided_block_invalid',
-        `+2/3 of the power committed block ${toHex(blockId.hash)} at height ${state.height}, which this node finds ` +
-          'invalid: stop, compare the app hash and version with other nodes, and roll back or sync anew',
-      );
+      throw decidedBlockInvalid(blockId.hash, state.height);
     } else if (known.validity === 'valid') {
       const precommits = state.votes.precommits(round);
       if (precommits === undefined) continue;

@@ -1,3 +1,4 @@
+import { decidedBlockInvalid } from '#consensus/errors.ts';
 import type { Verifier } from '#crypto/verifier.ts';
 import type { BlockPreparation } from '#engine/block-preparation.ts';
 import { type Body, makeBody } from '#engine/body.ts';
@@ -52,7 +53,10 @@ export class EngineSyncChain implements SyncChain<FetchedBody> {
     await this.chain.verifyCommit(this.verifier, chainId, validators, commit.blockId, height + 1, commit);
     // Decided by votes meanwhile: then it is not to be judged by the state after it.
     if (this.chain.state.height !== height) return;
-    if (!(await this.chain.isValid(body))) throw new BizraError('invalid_block', 'the block does not fit my state');
+    const isValid = await this.chain.isValid(body);
+    if (isValid || this.chain.state.height !== height) return;
+    // The validators stand for it. Whoever sent it is not to blame, and nobody has another one.
+    throw decidedBlockInvalid(body.blockId.hash, height + 1);
   }
 
   async apply({ body, commit }: FetchedBody): Promise<void> {

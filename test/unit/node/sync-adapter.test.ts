@@ -7,6 +7,7 @@ import type { Engine } from '#engine/engine.ts';
 import { EngineSyncChain } from '#node/sync-adapter.ts';
 import { decodeBlock } from '#types/block.ts';
 import { verifyCommit } from '#types/commit-verification.ts';
+import { MachineError } from '#util/errors.ts';
 import { NodeBench } from '../engine/bench.ts';
 
 describe('block sync over the chain', () => {
@@ -57,6 +58,14 @@ describe('block sync over the chain', () => {
     await assert.rejects(sync.verify({ ...block, commit: { ...block.commit, blockId } }), { code: 'invalid_block' });
   });
 
+  it('apply-error-fatal: stops at a decided block that it finds invalid, and its sender is not to blame', async () => {
+    const { sync, chain, block } = await fetched();
+    chain.isValid = async () => false;
+    await assert.rejects(sync.verify(block), (error) => {
+      return error instanceof MachineError && error.code === 'decided_block_invalid';
+    });
+  });
+
   it('await-between-check-and-write: does not judge a block by the state after it', async () => {
     const { sync, chain, after, block, judged } = await fetched();
     const verified = sync.verify(block);
@@ -64,5 +73,14 @@ describe('block sync over the chain', () => {
     chain.state = after;
     await verified;
     assert.deepEqual(judged, [], 'its sender is not to blame');
+  });
+
+  it('await-between-check-and-write: does not take a verdict that came after it was decided', async () => {
+    const { sync, chain, after, block } = await fetched();
+    chain.isValid = async () => {
+      chain.state = after;
+      return false;
+    };
+    await sync.verify(block);
   });
 });
