@@ -16,7 +16,7 @@ import { Version } from './version.ts';
  * pairs of nodes of 80 bytes each while the tree is held.
  */
 const LEAVES_MAX = 50_000;
-/** Entries of lists of changed keys that are read on the way, repetitions included: about a microsecond each. */
+/** Lists of changed keys that are read on the way, and their entries, repetitions included: some microseconds each. */
 const LISTED_MAX = 1_000_000;
 /** Leaves put back between two looks at whether the query is still wanted. */
 const SLICE_LEAVES = 1_000;
@@ -124,6 +124,7 @@ class Unwinding {
       if (changedKeysHeight(rowKey) !== expected) break;
       const list = decodeChangedKeys(record, rowKey);
       appHash ??= list.appHashBefore;
+      this.count(1);
       for (const [store, keys] of list.stores) await this.take(store, keys, expected);
       expected++;
       await this.options.pause();
@@ -145,10 +146,14 @@ class Unwinding {
     this.roots = [];
   }
 
+  private count(listed: number): void {
+    this.listed += listed;
+    if (this.listed > this.options.listedMax) throw tooLarge(this.view.height);
+  }
+
   private async take(store: StoreName, keys: readonly Uint8Array[], height: number): Promise<void> {
-    const { leavesMax, listedMax } = this.options;
-    this.listed += keys.length;
-    if (this.listed > listedMax) throw tooLarge(this.view.height);
+    const { leavesMax } = this.options;
+    this.count(keys.length);
     const prefix = undoPrefix(store);
     let seen = this.seen.get(store);
     if (seen === undefined) {

@@ -77,6 +77,11 @@ describe('proofs at any kept height', () => {
     await assert.rejects(modelled.state.prove('acc', bytes(1), 11), { code: 'height_pruned' });
     const listed = await chainOf(given, { proofHeights: 2, scratch: { listedMax: 3 } });
     await assert.rejects(listed.modelled.state.prove('acc', bytes(1), 5), { code: 'query_too_large' });
+    const empty = await chainOf(
+      given.map(() => []),
+      { proofHeights: 2, scratch: { listedMax: 3 } },
+    );
+    await assert.rejects(empty.modelled.state.prove('acc', bytes(1), 5), { code: 'query_too_large' });
   });
 
   it('leave no nodes behind, and no view open, however many are asked at once', async () => {
