@@ -187,7 +187,6 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
     this.eager.forget(peer);
     this.parts.evidenceIntake.forget(peer);
     this.pending.peerGone(peer);
-    this.parts.stateSync.forget(peer);
     this.parts.onPeerGone(peer);
   }
 
@@ -245,16 +244,16 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
 
   // What peers ask.
 
-  getBlocks(_peer: PeerId, request: GetBlocks): Promise<BlocksAnswer> {
-    return this.answers.blocks(request);
+  getBlocks(peer: PeerId, request: GetBlocks): Promise<BlocksAnswer> {
+    return this.answers.blocks(peer, request);
   }
 
-  getTxs(_peer: PeerId, request: GetTxs): Promise<TxsAnswer> {
-    return this.answers.txs(request);
+  getTxs(peer: PeerId, request: GetTxs): Promise<TxsAnswer> {
+    return this.answers.txs(peer, request);
   }
 
-  getBlockById(_peer: PeerId, request: GetBlockById): Promise<BlockAnswer> {
-    return this.answers.block(request);
+  getBlockById(peer: PeerId, request: GetBlockById): Promise<BlockAnswer> {
+    return this.answers.block(peer, request);
   }
 
   getPending(): Promise<PendingAnswer> {

@@ -8,13 +8,21 @@ import type {
   StatusAnswer,
   TxsAnswer,
 } from '#network/messages.ts';
+import type { Clock } from '#ports/clock.ts';
+import type { PeerId } from '#ports/transport.ts';
 import { type Block, decodeBlock } from '#types/block.ts';
 import { type BlockId, equalBlockIds } from '#types/block-id.ts';
 import type { Commit } from '#types/commit.ts';
+import {
+  ANSWER_COST_BYTES,
+  BYTES_PER_SECOND,
+  MAX_BLOCKS_BYTES,
+  MAX_BLOCKS_PER_ANSWER,
+  SIGNATURE_BYTES,
+} from './answer-limits.ts';
 import type { Engine } from './engine.ts';
-
-/** Blocks in one answer to a peer that syncs, however small they are. */
-const MAX_BLOCKS_PER_ANSWER = 64;
+import { ServingBudget } from './serving-budget.ts';
+import { workSlice } from './work-slice.ts';
 
 /** Decided blocks, as a peer may ask for them. */
 export interface BlockArchive {
@@ -29,41 +37,52 @@ export interface BlockArchive {
 export interface RequestAnswersComponents {
   readonly engine: Pick<Engine, 'body'>;
   readonly archive: BlockArchive;
+  readonly clock: Clock;
   /** Raw bytes of pending transactions in the order of their admission. */
   readonly pendingTxs: () => readonly Uint8Array[];
 }
 
-/** What peers are told when they ask: decided blocks, blocks of the height under way, and what is pending. */
+/**
+ * What peers are told when they ask: decided blocks, blocks of the height under way, and what is pending. What is decided
+ * is read from the disk, and each peer has its share of that.
+ */
 export class RequestAnswers {
   private readonly parts: RequestAnswersComponents;
+  private readonly budget: ServingBudget;
 
   constructor(components: RequestAnswersComponents) {
     this.parts = components;
+    this.budget = new ServingBudget(components, { perSecond: BYTES_PER_SECOND });
   }
 
-  async blocks({ from, count, maxBytes }: GetBlocks): Promise<BlocksAnswer> {
-    const { archive } = this.parts;
+  async blocks(peer: PeerId, { from, count, maxBytes }: GetBlocks): Promise<BlocksAnswer> {
+    await this.budget.turn(peer);
+    const { archive, clock } = this.parts;
+    const pause = workSlice(clock);
     const blocks: { block: Uint8Array; commit: Commit }[] = [];
+    const most = Math.min(maxBytes, MAX_BLOCKS_BYTES);
     let bytes = 0;
     const end = Math.min(from + Math.min(count, MAX_BLOCKS_PER_ANSWER) - 1, archive.head());
     for (let height = from; height <= end; height++) {
       const [block, commit] = await Promise.all([archive.blockBytes(height), archive.commit(height)]);
       if (block === undefined || commit === undefined) break;
-      bytes += block.length;
-      if (blocks.length > 0 && bytes > maxBytes) break;
+      bytes += block.length + SIGNATURE_BYTES * commit.signatures.length;
+      if (blocks.length > 0 && bytes > most) break;
       blocks.push({ block, commit });
+      await pause();
     }
+    this.budget.charge(peer, ANSWER_COST_BYTES + bytes);
     return { blocks };
   }
 
-  async txs({ blockId, height, indexes }: GetTxs): Promise<TxsAnswer> {
-    const block = this.parts.engine.body(blockId)?.block ?? (await this.decidedBlock(blockId, height));
+  async txs(peer: PeerId, { blockId, height, indexes }: GetTxs): Promise<TxsAnswer> {
+    const block = this.parts.engine.body(blockId)?.block ?? (await this.decidedBlock(peer, blockId, height));
     return { txs: indexes.map((index) => block?.txs[index]) };
   }
 
-  async block({ blockId, height }: GetBlockById): Promise<BlockAnswer> {
+  async block(peer: PeerId, { blockId, height }: GetBlockById): Promise<BlockAnswer> {
     const body = this.parts.engine.body(blockId);
-    return { block: body?.bytes ?? (await this.decidedBytes(blockId, height)) };
+    return { block: body?.bytes ?? (await this.decidedBytes(peer, blockId, height)) };
   }
 
   async pending(): Promise<PendingAnswer> {
@@ -75,15 +94,18 @@ export class RequestAnswers {
     return { headHeight: archive.head(), baseHeight: archive.base(), headBlockId: archive.headBlockId() };
   }
 
-  private async decidedBytes(blockId: BlockId, height: number): Promise<Uint8Array | undefined> {
+  private async decidedBytes(peer: PeerId, blockId: BlockId, height: number): Promise<Uint8Array | undefined> {
+    await this.budget.turn(peer);
     const { archive } = this.parts;
     const decided = await archive.blockId(height);
-    if (decided === undefined || !equalBlockIds(decided, blockId)) return undefined;
-    return archive.blockBytes(height);
+    const isAsked = decided !== undefined && equalBlockIds(decided, blockId);
+    const bytes = isAsked ? await archive.blockBytes(height) : undefined;
+    this.budget.charge(peer, ANSWER_COST_BYTES + (bytes?.length ?? 0));
+    return bytes;
   }
 
-  private async decidedBlock(blockId: BlockId, height: number): Promise<Block | undefined> {
-    const bytes = await this.decidedBytes(blockId, height);
+  private async decidedBlock(peer: PeerId, blockId: BlockId, height: number): Promise<Block | undefined> {
+    const bytes = await this.decidedBytes(peer, blockId, height);
     return bytes === undefined ? undefined : decodeBlock(bytes);
   }
 }

@@ -2,10 +2,13 @@ import type { Clock } from '#ports/clock.ts';
 import type { PeerId } from '#ports/transport.ts';
 
 const SECOND_MS = 1_000;
+/** More peers than are connected at a time: from here on those who owe nothing are forgotten. */
+const REMEMBERED_PEERS = 64;
 
 /**
  * How much one peer is given a second, whatever it asks for: what is above waits, and with it the peer, whose requests
- * in flight are limited. So whoever asks in an endless loop costs a known share of this node's disk and line.
+ * in flight are limited. So whoever asks in an endless loop costs a known share of this node's disk and line. Who leaves and
+ * comes back owes what it owed.
  */
 export class ServingBudget {
   private readonly clock: Clock;
@@ -19,8 +22,9 @@ export class ServingBudget {
     this.perSecond = options.perSecond;
   }
 
-  forget(peer: PeerId): void {
-    this.paidUntilMs.delete(peer);
+  /** Peers that are remembered. */
+  get size(): number {
+    return this.paidUntilMs.size;
   }
 
   /** Resolves when the peer may have another answer: a second's worth goes ahead. */
@@ -34,7 +38,12 @@ export class ServingBudget {
 
   charge(peer: PeerId, cost: number): void {
     const now = this.clock.monotonicMs();
+    if (this.paidUntilMs.size >= REMEMBERED_PEERS) this.forgetPaid(now);
     const from = Math.max(this.paidUntilMs.get(peer) ?? 0, now);
     this.paidUntilMs.set(peer, from + (cost / this.perSecond) * SECOND_MS);
+  }
+
+  private forgetPaid(now: number): void {
+    for (const [peer, untilMs] of this.paidUntilMs) if (untilMs <= now) this.paidUntilMs.delete(peer);
   }
 }

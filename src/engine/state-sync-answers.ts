@@ -14,15 +14,12 @@ import type { PeerId } from '#ports/transport.ts';
 import type { SnapshotArchive } from '#state/snapshot/archive.ts';
 import type { LightBlock } from '#types/light-block.ts';
 import { equalBytes } from '#util/bytes.ts';
+import { ANSWER_COST_BYTES, BYTES_PER_SECOND, SIGNATURE_BYTES } from './answer-limits.ts';
 import { ServingBudget } from './serving-budget.ts';
+import { workSlice } from './work-slice.ts';
 
-/** Bytes that one peer is served a second: some peers together still fill a fast line. */
-const BYTES_PER_SECOND = 16 * 1024 * 1024;
-/** What an answer costs beside its bytes: reading and encoding it. */
-const ANSWER_COST_BYTES = 16 * 1024;
 /** An estimate of a light block's bytes: enough to keep answers within their bound. */
 const HEADER_BYTES = 700;
-const SIGNATURE_BYTES = 110;
 const VALIDATOR_BYTES = 90;
 
 export interface StateSyncAnswersComponents {
@@ -42,10 +39,6 @@ export class StateSyncAnswers {
   constructor(components: StateSyncAnswersComponents) {
     this.parts = components;
     this.budget = new ServingBudget(components, { perSecond: BYTES_PER_SECOND });
-  }
-
-  forget(peer: PeerId): void {
-    this.budget.forget(peer);
   }
 
   async snapshots(peer: PeerId): Promise<SnapshotsAnswer> {
@@ -73,7 +66,8 @@ export class StateSyncAnswers {
 
   async lightBlocks(peer: PeerId, { from, count }: GetLightBlocks): Promise<LightBlocksAnswer> {
     await this.budget.turn(peer);
-    const { head, lightBlock } = this.parts;
+    const { head, lightBlock, clock } = this.parts;
+    const pause = workSlice(clock);
     const first = from === 0 ? head() : from;
     const blocks: LightBlock[] = [];
     let bytes = 0;
@@ -83,6 +77,7 @@ export class StateSyncAnswers {
       bytes += bytesOf(block, blocks.at(-1));
       if (blocks.length > 0 && bytes > MAX_LIGHT_BLOCKS_BYTES) break;
       blocks.push(block);
+      await pause();
     }
     this.budget.charge(peer, ANSWER_COST_BYTES + bytes);
     return { blocks };
