@@ -103,6 +103,10 @@ export class HistoryView implements StateView {
     await this.letGo();
   }
 
+  /**
+   * Throws BizraError 'view_expired'. After each wait, before the trees are looked at: once the view has let go of them,
+   * their nodes may be others', or free, and a walk down free ones has no end.
+   */
   checkOpen(): void {
     if (this.state === 'open') return;
     throw new BizraError<StateErrorCode>(
@@ -129,6 +133,7 @@ export class HistoryView implements StateView {
   }
 
   private headValue(index: number, store: StoreName, key: Uint8Array): Uint8Array | undefined {
+    this.checkOpen();
     const { trie, head, snapshot } = this.parts;
     if (trie.find(head.rootAt(index), sha256(key), 0) !== NO_NODE) {
       return this.checkedLeaf(index, store, key, snapshot.get(leafKey(leafPrefix(store), key)));
@@ -149,12 +154,12 @@ export class HistoryView implements StateView {
     for await (const [rowKey, record] of rows) {
       return this.checkedBefore(index, key, decodeUndo(record, rowKey), rowKey);
     }
-    this.checkOpen();
     return this.headValue(index, store, key);
   }
 
   /** The value of a leaf of the head, which is that of this height. */
   private checkedLeaf(index: number, store: StoreName, key: Uint8Array, row: Uint8Array | undefined): Uint8Array {
+    this.checkOpen();
     const { trie, head } = this.parts;
     const keyHash = sha256(key);
     const leaf = trie.find(head.rootAt(index), keyHash, 0);
@@ -168,6 +173,7 @@ export class HistoryView implements StateView {
 
   /** The last known change of a key is of this height or before: otherwise an undo row is missing. */
   private checkUnchangedSince(store: StoreName, key: Uint8Array, changedAt: number): void {
+    this.checkOpen();
     if (changedAt > this.height) throw damaged(undoKey(undoPrefix(store), key, changedAt), 'undo row');
   }
 
@@ -178,6 +184,7 @@ export class HistoryView implements StateView {
     rowKey: Uint8Array,
   ): Uint8Array | undefined {
     const { trie, version } = this.parts;
+    this.checkOpen();
     // The row before it is missing.
     if (writtenAt > this.height) throw damaged(rowKey, 'undo row');
     if (version === undefined) return value;

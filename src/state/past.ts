@@ -128,13 +128,13 @@ export class Past {
   /** Each key's value or absence, with its proof; from a tree that is made for it where that of the height is gone. */
   async prove(store: StoreName, keys: readonly Uint8Array[], height: number | undefined): Promise<Proof[]> {
     const view = this.view(height);
-    let scratch: Version | undefined;
+    // Held apart from the view, which lets go of it when it expires.
+    let version: Version | undefined;
     try {
-      if (view.version === undefined) scratch = await this.scratchVersion(view);
-      const version = view.version ?? (scratch as Version);
+      version = view.version?.hold() ?? (await this.scratchVersion(view));
       return await proveKeys(this.parts, view, version, store, keys);
     } finally {
-      scratch?.release();
+      version?.release();
       await view.release();
     }
   }
