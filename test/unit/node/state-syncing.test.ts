@@ -98,6 +98,28 @@ describe('state sync', function () {
     assert.ok(chunks().length < 6 && before.length > 0, `${before} and then ${chunks()}`);
   });
 
+  it('goes on with what was begun, though a newer one is offered, and another one under its height', async () => {
+    const chain = await SourceChain.create(4);
+    const newcomer = new Newcomer(chain, { a: HONEST, b: HONEST });
+    newcomer.directories.stepsLeft = 5;
+    await assert.rejects(newcomer.sync(), ProcessDied);
+    newcomer.directories.stepsLeft = Number.POSITIVE_INFINITY;
+    await chain.runTo(9);
+    await chain.archive.make(chain.bench);
+    await chain.runTo(12);
+    const invented = { height: 4, id: bytesOf(32, 1), chunks: 9 };
+    const liar: Script = async (request, honest) =>
+      request.kind === 'getSnapshots' ? encodeAnswer('getSnapshots', { snapshots: [invented] }) : honest();
+    for (const peer of ['liar', 'other']) newcomer.scripts.set(peer, liar);
+    newcomer.asked.length = 0;
+    await newcomer.sync();
+    await assertSynced(newcomer, chain, 4);
+    assert.deepEqual(
+      newcomer.asked.filter(({ peer, request }) => !['a', 'b'].includes(peer) && request.kind === 'getManifest'),
+      [],
+    );
+  });
+
   it('starts over when nobody has the snapshot any more that was begun', async () => {
     const chain = await SourceChain.create(4, 9);
     const newcomer = new Newcomer(chain, { a: HONEST, b: HONEST });
