@@ -39,13 +39,19 @@ export async function compareWithWitnesses(
   const opinions = await Promise.all(
     witnesses.map(async (witness) => [witness, await opinionOf(witness, last)] as const),
   );
-  for (const [witness, opinion] of opinions) {
+  const follow = (provider: LightProvider): Walk => {
+    return { ...walk, blockAt: (height) => ask(provider, height), budget: new StepBudget(FOLLOW_MAX_STEPS) };
+  };
+  // At the same time: some liars together must not cost more than the slowest of them.
+  const forks = await Promise.all(
+    opinions.map(([witness, opinion]) =>
+      typeof opinion === 'string' ? undefined : findFork(follow(witness), trace, opinion.conflicting),
+    ),
+  );
+  for (const [index, [witness, opinion]] of opinions.entries()) {
     if (opinion === 'lies') sources.dropWitness(witness, `its block ${last.header.height} cannot be one`);
     if (typeof opinion === 'string') continue;
-    const follow = (provider: LightProvider): Walk => {
-      return { ...walk, blockAt: (height) => ask(provider, height), budget: new StepBudget(FOLLOW_MAX_STEPS) };
-    };
-    const fork = await findFork(follow(witness), trace, opinion.conflicting);
+    const fork = forks[index];
     if (fork !== undefined) throw await accuse(primary, witness, fork, follow(primary));
     sources.dropWitness(witness, `it has another header ${last.header.height}, which it cannot justify`);
   }

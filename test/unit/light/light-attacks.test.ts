@@ -148,6 +148,26 @@ describe('light-attacks: what is no attack', () => {
     );
   });
 
+  it('witnesses that contradict are followed at the same time: each may take its while', async () => {
+    const fork = chain.fork(10, { members: () => members(4, 50) });
+    const liars = ['one', 'two', 'three'].map((name) => fork.provider(name));
+    const { client } = clientOf(chain.provider('primary'), [...liars, chain.provider('honest')]);
+    await client.trustHeader(5, chain.hash(5), NOW);
+    let waiting = 0;
+    const all = Promise.withResolvers<void>();
+    for (const liar of liars) {
+      const lightBlock = liar.lightBlock.bind(liar);
+      liar.lightBlock = async (height) => {
+        // The first step of following it: none goes on before all were asked.
+        if (height !== 20 && ++waiting >= liars.length) all.resolve();
+        if (height !== 20) await all.promise;
+        return lightBlock(height);
+      };
+    }
+    assert.equal((await client.verify(20, NOW)).block.header.height, 20);
+    assert.equal(client.dropped.length, liars.length);
+  });
+
   it('a primary that lies is dropped, and a witness takes its place', async () => {
     const fork = chain.fork(10, { members: () => members(4, 50) });
     const [liar, first, second] = [fork.provider('liar'), chain.provider('first'), chain.provider('second')];
