@@ -10,7 +10,7 @@ describe('offers of snapshots', () => {
   async function offersOf(serving: Readonly<Record<string, Serve>>) {
     const bench = new PeersBench(serving);
     const offers = new SnapshotOffers(bench.peers);
-    offers.refresh(assert.fail);
+    offers.refresh((error) => assert.fail(String(error)));
     await bench.clock.drain();
     const heights = () => offers.candidates().map(({ height }) => height);
     return { bench, offers, heights };
