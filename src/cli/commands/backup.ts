@@ -80,7 +80,8 @@ async function verify(terminal: Terminal, file: string, { json }: JsonOptions): 
 
 /** The daemon has another working directory. A slash at the end is told apart, so it stays. */
 function absolute(output: string | undefined): string {
-  if (output === undefined) throw usageError('give --output FILE, or a directory');
+  // An empty one is a variable that was not set, and not the working directory.
+  if (output === undefined || output === '') throw usageError('give --output FILE, or a directory');
   return resolve(output) + (output.endsWith('/') ? '/' : '');
 }
 
@@ -96,5 +97,5 @@ export function registerBackup(program: Command, terminal: Terminal): void {
   withJson(command.command('verify'))
     .argument('<file>', 'as `backup` wrote it')
     .description('read a backup whole: every byte, and the app hash of the state in it')
-    .action((file: string, options: JsonOptions) => verify(terminal, file, options));
+    .action((file: string, _options: unknown, self: Command) => verify(terminal, file, self.optsWithGlobals()));
 }

@@ -72,6 +72,12 @@ async function prepareHome(paths: HomePaths, reader: BackupReader): Promise<{ ge
       `${paths.configDirectory} holds a part of a home; give a whole one (bizra-node init), or one that does not exist`,
     );
   }
+  // Its record is all that keeps a validator key from signing twice, and new keys would come with a new one.
+  if (isNew && (await readTextFile(paths.privValidatorStateFile)) !== undefined) {
+    throw usageError(
+      `${paths.privValidatorStateFile} is there, but not the key that it is about: put the files of config/ back (keys, config.toml), or choose another --home`,
+    );
+  }
   const { text: kept, genesis } = await genesisOf(reader);
   if (!isNew) await writeTextFile(paths.genesisFile, kept, PUBLIC_MODE);
   else await makeHome(paths, kept, genesis);

@@ -100,6 +100,15 @@ describe('backup and restore', function () {
     ok((await own) !== (await old));
   });
 
+  it('leaves a signing record alone whose key is not there', async () => {
+    const paths = homePaths(join(root, 'recordOnly'));
+    await mkdir(paths.dataDirectory, { recursive: true });
+    await cp(made.paths.privValidatorStateFile, paths.privValidatorStateFile);
+    await refuses(paths, file, 2, /priv_validator_state\.json is there, but not the key .*: put the files of config/);
+    deepEqual(await readFile(paths.privValidatorStateFile), await readFile(made.paths.privValidatorStateFile));
+    equal(await isThere(paths.configDirectory), false, 'nothing was made');
+  });
+
   it('takes a missing genesis file from the backup, and asks for whole homes', async () => {
     const paths = await emptyHome();
     await rm(paths.genesisFile);
@@ -142,6 +151,8 @@ describe('backup and restore', function () {
     equal(code, 1);
     match(errors, /is damaged: section \d+ \(records\), at offset \d+: /);
     equal((await runCli(['backup', 'verify', file])).code, 0);
+    const { out } = await runCli(['backup', 'verify', '--json', file]);
+    equal(JSON.parse(out).height, HEIGHTS);
     await refuses(await emptyHome(), made.paths.configFile, 2, /is not a backup of bizra-node/);
     await refuses(await emptyHome(), join(root, 'absent'), 1, /cannot open .*absent/);
   });
@@ -190,6 +201,7 @@ describe('backup and restore', function () {
       return errors;
     };
     match(await usage('backup', '--home', home), /give --output FILE/);
+    match(await usage('backup', '--home', home, '--output', ''), /give --output FILE/);
     match(await usage('restore', '--home', home), /give --input FILE/);
     match(await usage('backup', '--home', home, '--output', file), /file exists: choose another name/);
     match(
