@@ -1,4 +1,5 @@
 import { BizraError } from '#util/errors.ts';
+import { nameOriginal } from './stopped-home.ts';
 
 /** Findings of one check that are told; the others are counted. */
 const TOLD_MAX = 5;
@@ -32,7 +33,7 @@ export async function runCheck({ name, run }: Check, told: (progress: string) =>
   const findings: Finding[] = [];
   let more = 0;
   const find = (what: string, advice: string): void => {
-    if (findings.length < TOLD_MAX) findings.push({ what, advice });
+    if (findings.length < TOLD_MAX) findings.push({ what: nameOriginal(what), advice });
     else more++;
   };
   try {

@@ -5,9 +5,10 @@ import { copyDatabase } from '#storage/database-copy.ts';
 import { openLevel } from '#storage/level.ts';
 import { NodeDirectories } from '#storage/node-directories.ts';
 import { NodeFiles } from '#storage/node-files.ts';
-import { BizraError } from '#util/errors.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
 import type { NodePaths } from './start.ts';
 
+const DATABASE_NAME = 'chain.db';
 /** Beside the database: a second one of the same files, for those who must not change it. */
 const COPY_SUFFIX = '.copy';
 const SECOND_SUFFIX = '.second-copy';
@@ -15,7 +16,7 @@ const SECOND_SUFFIX = '.second-copy';
 export type StoppedPaths = Pick<NodePaths, 'dataDirectory' | 'privValidatorKeyFile'>;
 
 export function databasePath({ dataDirectory }: StoppedPaths): string {
-  return join(dataDirectory, 'chain.db');
+  return join(dataDirectory, DATABASE_NAME);
 }
 
 /**
@@ -83,8 +84,21 @@ export async function withEmptyDatabase<Result>(
 function withCopyOf<Result>(path: string, suffix: string, use: (kv: KeyValue) => Promise<Result>): Promise<Result> {
   return withDirectory(path + suffix, async (copy) => {
     await copyDatabase(path, copy);
-    return opened(copy, use);
+    try {
+      return await opened(copy, use);
+    } catch (error) {
+      if (!(error instanceof MachineError)) throw error;
+      throw new MachineError(error.code, nameOriginal(error.message), { cause: error });
+    }
   });
+}
+
+/** A message about a file of a copy, about that of the database: the copy is gone when somebody reads it. */
+export function nameOriginal(message: string): string {
+  return [COPY_SUFFIX, SECOND_SUFFIX].reduce(
+    (text, suffix) => text.replaceAll(DATABASE_NAME + suffix, DATABASE_NAME),
+    message,
+  );
 }
 
 /** A directory that is not there before and not after. */

@@ -20,7 +20,8 @@ import type { Terminal } from '../terminal.ts';
 
 type DoctorOptions = HomeOptions & JsonOptions;
 
-const NO_DATABASE: ReadonlySet<string> = new Set(['no_database', 'database_failed', 'io_failed']);
+/** The database cannot be opened, or must not be. What lies beside it is looked at all the same. */
+const NO_DATABASE: ReadonlySet<string> = new Set(['no_database', 'database_failed', 'io_failed', 'damaged']);
 
 /** Runs checks one after the other and tells each as it is done. */
 class Doctor {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeWalRecord } from '#engine/wal-record.ts';
@@ -174,6 +174,29 @@ describe('doctor', function () {
     await finds('leftovers', /chain\.db\.unfinished was left/);
     await rm(home.database, { recursive: true });
     await finds('database', /there is no such database/);
+  });
+
+  it('finds damaged files of the database, by their names, and goes on with what lies beside it', async () => {
+    const table = async (): Promise<string> => {
+      const names = await readdir(home.database);
+      return join(home.database, names.find((name) => name.endsWith('.ldb')) ?? '');
+    };
+    // What was in the log becomes a table.
+    await withRows(home.database, async (kv) => kv.compact(new Uint8Array(0), Uint8Array.of(255)));
+    const path = await table();
+    const bytes = await readFile(path);
+    await writeFile(path, bytes.with(100, (bytes[100] as number) ^ 1));
+    await chmod(home.paths.nodeKeyFile, 0o644);
+    await finds('database', new RegExp(`the database file ${path} is damaged behind byte`));
+    await finds('node key', /can be read by others/);
+    await rm(path);
+    await finds('database', /chain\.db \(its table \d+\) is damaged or missing/);
+  });
+
+  it('finds a damaged table that was merged, on which the node refuses to start', async () => {
+    await mkdir(join(home.database, 'held'), { recursive: true });
+    await writeFile(join(home.database, 'held', '3.ldb'), 'was lost');
+    await finds('database', /000003\.ldb is damaged at its end/);
   });
 
   it('finds blocks that are lost, or others than were decided', async () => {
