@@ -1,18 +1,19 @@
-/** Characters that are put together before they are handed on. */
+/** Characters that are put together before their whole lines are handed on. */
 const PIECE_LENGTH = 65_536;
 const INDENT = '  ';
 
 /**
  * JSON text of a value, for people to read, piece by piece: where an object has an async iterable, a list is written
- * with one entry a line, read as it goes. Ends with a line break.
+ * with one entry a line, read as it goes. Each piece ends with a line break.
  */
 export async function* jsonPieces(value: unknown): AsyncGenerator<string> {
   let piece = '';
   for await (const text of piecesOf(value, '')) {
     piece += text;
-    if (piece.length < PIECE_LENGTH) continue;
-    yield piece;
-    piece = '';
+    const end = piece.length < PIECE_LENGTH ? 0 : piece.lastIndexOf('\n') + 1;
+    if (end === 0) continue;
+    yield piece.slice(0, end);
+    piece = piece.slice(end);
   }
   yield `${piece}\n`;
 }
