@@ -35,6 +35,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'bad_snapshot_file',
   'home_occupied',
   'file_exists',
+  'no_such_file',
 ]);
 
 export function usageError(message: string): BizraError<CliErrorCode> {

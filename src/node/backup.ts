@@ -5,6 +5,7 @@ import type { KeyValue, KeyValueSnapshot } from '#ports/key-value.ts';
 import { type BackupHeader, SECTION_BYTES } from '#storage/backup/format.ts';
 import { checkRow } from '#storage/backup/row-check.ts';
 import { BackupWriter } from '#storage/backup/writer.ts';
+import type { NewFileOptions } from '#storage/new-file.ts';
 import { attempt } from '#storage/node-files.ts';
 import { toHex } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
@@ -49,8 +50,8 @@ export async function writeBackup(source: BackupSource, options: BackupOptions):
   const snapshot = source.kv.snapshot();
   try {
     const header = headerOf(snapshot, source.time);
-    const file = await outputFile(options.output, header);
-    const writer = await BackupWriter.create(file, header);
+    const { path, isKin } = await outputOf(options.output, header);
+    const writer = await BackupWriter.create(path, header, { isKin });
     try {
       await writeAll(writer, snapshot, source.genesisFile, header.height, options);
       await writer.finish();
@@ -58,7 +59,7 @@ export async function writeBackup(source: BackupSource, options: BackupOptions):
       await writer.abandon();
       throw error;
     }
-    return { file, ...header, records: writer.records, bytes: writer.fileBytes };
+    return { file: path, ...header, records: writer.records, bytes: writer.fileBytes };
   } finally {
     await snapshot.release();
   }
@@ -105,10 +106,14 @@ function headerOf(snapshot: KeyValueSnapshot, time: string): BackupHeader {
   return { chain_id: chainId, genesis_hash: toHex(genesisHash), height, app_hash: toHex(appHash), time };
 }
 
-async function outputFile(output: string, header: BackupHeader): Promise<string> {
+/** In a directory, what a killed one left of any height goes with the next. */
+async function outputOf(output: string, header: BackupHeader): Promise<NewFileOptions & { readonly path: string }> {
   if (output.endsWith('/')) await attempt('create', output, () => mkdir(output, { recursive: true }));
-  else if (!(await isDirectory(output))) return output;
-  return join(output, `${header.chain_id}-${header.height}${BACKUP_SUFFIX}`);
+  else if (!(await isDirectory(output))) return { path: output };
+  const [before, after] = [`${header.chain_id}-`, BACKUP_SUFFIX];
+  const isKin = (name: string): boolean =>
+    name.startsWith(before) && name.endsWith(after) && /^\d+$/.test(name.slice(before.length, -after.length));
+  return { path: join(output, before + header.height + after), isKin };
 }
 
 async function isDirectory(path: string): Promise<boolean> {

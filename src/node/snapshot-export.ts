@@ -1,17 +1,11 @@
-import { rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { needsNextValidators } from '#engine/synced-chain-state.ts';
 import { encodeAnswer } from '#network/request-codec.ts';
 import type { SnapshotArchive, SnapshotInfo } from '#state/snapshot/archive.ts';
-import { attempt, syncDirectory } from '#storage/node-files.ts';
 import { type Header, hashHeader } from '#types/header.ts';
 import { encodeLightBlock, type LightBlock } from '#types/light-block.ts';
 import { toHex } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
 import { SECTION, SnapshotFileWriter } from './snapshot-file.ts';
-
-/** A file under this name is not whole: it is written over by the next export to the same place. */
-const UNFINISHED_SUFFIX = '.unfinished';
 
 const HEADERS_PER_SECTION = 128;
 /** In all commits of a section, some 2 MB; a single commit may have more. */
@@ -57,7 +51,7 @@ export interface ExportedSnapshot extends SnapshotFileHeader {
 
 /**
  * Writes the snapshot at `height` (the newest by default) to one file, with the light blocks from which its chain is
- * verified and goes on. Throws BizraError 'snapshot_missing', 'snapshot_early', 'file_exists', 'cancelled'.
+ * verified and goes on. Throws BizraError 'snapshot_missing', 'snapshot_early', 'cancelled', and what `NewFile.create` throws.
  */
 export async function exportSnapshot(
   source: ExportSource,
@@ -67,7 +61,6 @@ export async function exportSnapshot(
 ): Promise<ExportedSnapshot> {
   const { output } = request;
   const info = find(source.archive, request.height);
-  if (await exists(output)) throw new BizraError('file_exists', `${output} exists already: give another --output`);
   const lightBlocks = await lightBlocksOf(source, info.height);
   const header: SnapshotFileHeader = {
     chain_id: source.chainId,
@@ -78,9 +71,7 @@ export async function exportSnapshot(
     leaves: info.leaves,
     light_blocks: lightBlocks.length,
   };
-  const unfinished = output + UNFINISHED_SUFFIX;
-  await rm(unfinished, { force: true });
-  const writer = await SnapshotFileWriter.create(unfinished);
+  const writer = await SnapshotFileWriter.create(output);
   try {
     await writer.section(SECTION.header, new TextEncoder().encode(JSON.stringify(header)));
     await writer.section(SECTION.manifest, there(await source.archive.manifest(info.height), info));
@@ -92,14 +83,10 @@ export async function exportSnapshot(
     }
     await writeHeaders(writer, source, info.height, signal);
     await writer.section(SECTION.end, new Uint8Array(0));
-    await writer.sync();
-    await attempt('rename', unfinished, () => rename(unfinished, output));
-    await syncDirectory(dirname(output));
+    await writer.finish();
   } catch (error) {
-    await rm(unfinished, { force: true });
+    await writer.abandon();
     throw error;
-  } finally {
-    await writer.close();
   }
   const trusted = (lightBlocks[1] as LightBlock).header;
   return {
@@ -168,11 +155,4 @@ function find(archive: SnapshotArchive, height: number | undefined): SnapshotInf
 function there(bytes: Uint8Array | undefined, { height }: SnapshotInfo): Uint8Array {
   if (bytes !== undefined) return bytes;
   throw new BizraError('snapshot_missing', `the snapshot at height ${height} is gone: it was damaged or deleted`);
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,6 +1,8 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { CHUNK_BYTES_MAX, MANIFEST_BYTES_MAX } from '#state/snapshot/limits.ts';
 import { crc32c } from '#storage/crc32c.ts';
+import { openInput } from '#storage/input-file.ts';
+import { NewFile } from '#storage/new-file.ts';
 import { attempt } from '#storage/node-files.ts';
 import { MAX_LIGHT_BLOCK_BYTES } from '#types/light-block.ts';
 import { concatBytes, equalBytes } from '#util/bytes.ts';
@@ -21,7 +23,6 @@ const KIND_AND_LENGTH_BYTES = 5;
 const CHECKSUM_BYTES = 4;
 /** What deflate adds to bytes that do not shrink. */
 const DEFLATE_OVERHEAD_BYTES = 1024;
-const FILE_MODE = 0o600;
 /** Bytes of one section of headers, inflated: two light blocks of the largest kind. */
 export const HEADERS_BYTES_MAX = 2 * MAX_LIGHT_BLOCK_BYTES;
 
@@ -49,41 +50,43 @@ export function badSnapshotFile(message: string): BizraError<'bad_snapshot_file'
 
 /** Writes sections one behind the other, to a file that did not exist. */
 export class SnapshotFileWriter {
-  private readonly file: FileHandle;
-  private readonly path: string;
-  /** Written so far. */
-  bytes = 0;
+  private readonly file: NewFile;
 
-  private constructor(file: FileHandle, path: string) {
+  private constructor(file: NewFile) {
     this.file = file;
-    this.path = path;
   }
 
-  /** Throws MachineError 'io_failed', also where there is a file already. */
+  /** Throws what `NewFile.create` throws. */
   static async create(path: string): Promise<SnapshotFileWriter> {
-    const writer = new SnapshotFileWriter(await attempt('create', path, () => open(path, 'wx', FILE_MODE)), path);
-    await writer.write(MAGIC);
-    return writer;
+    const writer = new SnapshotFileWriter(await NewFile.create(path));
+    try {
+      await writer.file.write(MAGIC);
+      return writer;
+    } catch (error) {
+      await writer.abandon();
+      throw error;
+    }
+  }
+
+  /** Written so far. */
+  get bytes(): number {
+    return this.file.bytes;
   }
 
   async section(kind: SectionKind, bytes: Uint8Array): Promise<void> {
     const head = sectionHead(kind, bytes.length);
     const checksum = new Uint8Array(CHECKSUM_BYTES);
     new DataView(checksum.buffer).setUint32(0, checksumOf(head, bytes));
-    await this.write(concatBytes(head, bytes, checksum));
+    await this.file.write(concatBytes(head, bytes, checksum));
   }
 
-  async sync(): Promise<void> {
-    await attempt('sync', this.path, () => this.file.sync());
+  async finish(): Promise<void> {
+    await this.file.finish();
   }
 
-  async close(): Promise<void> {
-    await this.file.close();
-  }
-
-  private async write(bytes: Uint8Array): Promise<void> {
-    await attempt('write', this.path, () => this.file.writeFile(bytes));
-    this.bytes += bytes.length;
+  /** After a failure: nothing is kept. */
+  async abandon(): Promise<void> {
+    await this.file.abandon();
   }
 }
 
@@ -102,9 +105,8 @@ export class SnapshotFileReader {
   }
 
   static async open(path: string): Promise<SnapshotFileReader> {
-    const file = await attempt('open', path, () => open(path, 'r'));
+    const { file, size } = await openInput(path);
     try {
-      const { size } = await attempt('read', path, () => file.stat());
       const magic = new Uint8Array(MAGIC.length);
       await attempt('read', path, () => file.read(magic, 0, magic.length, 0));
       if (!equalBytes(magic.subarray(0, VERSION_AT), MAGIC.subarray(0, VERSION_AT)))

@@ -16,6 +16,8 @@ export const STORAGE_ERROR_CODES = [
   'bad_backup',
   /** Nothing is written over a file that is there. */
   'file_exists',
+  /** A file that is to be read, or a directory that is to be written to, is not there. */
+  'no_such_file',
 ] as const;
 
 export type StorageErrorCode = (typeof STORAGE_ERROR_CODES)[number];

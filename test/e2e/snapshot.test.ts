@@ -65,7 +65,7 @@ describe('snapshots on the command line', () => {
     exported = await answer<Exported>('export', '--height', String(made.height), '--output', file);
     assert.equal(exported.height, made.height);
     assert.equal(exported.trust_hash.toUpperCase(), await blockHashAt(rpc, exported.trust_height));
-    await needRefused(snapshot('export', '--output', file), 2, /exists already/);
+    await needRefused(snapshot('export', '--output', file), 2, /exists: choose another name/);
     assert.deepEqual(await answer('delete', String(second.height)), { deleted: second.height });
     await needRefused(snapshot('delete', String(second.height)), 1, /no snapshot at height/);
     assert.deepEqual(await answer('list'), [made]);

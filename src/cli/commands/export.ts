@@ -1,15 +1,13 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
-import { homePaths, readTextFile } from '#config/home.ts';
+import { homePaths, PUBLIC_MODE } from '#config/home.ts';
 import { openChain } from '#node/database.ts';
 import { exportGenesis, type ExportOptions as GenesisOptions } from '#node/export.ts';
 import { RealClock } from '#node/real-clock.ts';
 import { rollback } from '#node/rollback.ts';
 import { withDatabaseCopy } from '#node/stopped-home.ts';
 import type { KeyValue } from '#ports/key-value.ts';
+import { NewFile } from '#storage/new-file.ts';
 import type { Genesis } from '#types/genesis.ts';
 import { usageError } from '../errors.ts';
 import { readHomeGenesis } from '../home-genesis.ts';
@@ -35,27 +33,44 @@ async function runExport(terminal: Terminal, options: ExportOptions): Promise<vo
     throw usageError(
       `chain id "${chainId.slice(0, 60)}" is not accepted; use up to 50 letters, digits, ".", "_" or "-"`,
     );
-  const output = options.output === undefined ? undefined : resolve(options.output);
-  if (output !== undefined && (await readTextFile(output)) !== undefined)
-    throw usageError(`${output} exists; choose another --output`);
-  await withDatabaseCopy(paths, async (kv) => {
-    const pieces = (height: number): GenesisOptions => ({
-      chainId,
-      initialHeight: options.continueHeights === true ? height + 1 : 1,
-    });
-    const { height, text } = await textOf(terminal, kv, genesis, options.height, pieces);
-    if (output === undefined) {
-      for await (const piece of text) terminal.line(piece.replace(/\n$/, ''));
-      return;
-    }
-    const bytes = await writePieces(output, text, (written) =>
-      terminal.progress(`height ${groupDigits(height)}: ${megabytes(written)}`),
-    );
-    terminal.progress('');
-    print(terminal, options.json === true, { file: output, height, bytes }, () => [
-      `wrote ${output}: the state at height ${groupDigits(height)}, ${megabytes(bytes)}`,
-    ]);
+  const { output } = options;
+  const file = output === undefined ? undefined : await NewFile.create(resolve(output), { mode: PUBLIC_MODE });
+  try {
+    await withDatabaseCopy(paths, (kv) => exportFrom(terminal, kv, genesis, options, file));
+  } catch (error) {
+    await file?.abandon();
+    throw error;
+  }
+}
+
+async function exportFrom(
+  terminal: Terminal,
+  kv: KeyValue,
+  genesis: Genesis,
+  { height: wanted, chainId, continueHeights, json }: ExportOptions,
+  file: NewFile | undefined,
+): Promise<void> {
+  const optionsAt = (height: number): GenesisOptions => ({
+    chainId,
+    initialHeight: continueHeights === true ? height + 1 : 1,
   });
+  const { height, text } = await textOf(terminal, kv, genesis, wanted, optionsAt);
+  if (file === undefined) {
+    // Pieces are whole lines.
+    for await (const piece of text) terminal.line(piece.slice(0, -1));
+    return;
+  }
+  const encoder = new TextEncoder();
+  for await (const piece of text) {
+    await file.write(encoder.encode(piece));
+    terminal.progress(`height ${groupDigits(height)}: ${megabytes(file.bytes)}`);
+  }
+  await file.finish();
+  const { path, bytes } = file;
+  terminal.progress('');
+  print(terminal, json === true, { file: path, height, bytes }, () => [
+    `wrote ${path}: the state at height ${groupDigits(height)}, ${megabytes(bytes)}`,
+  ]);
 }
 
 /** The database is a copy, so an earlier height is had by taking it back. */
@@ -75,30 +90,6 @@ async function textOf(
   }
   const { state, chainState } = await openChain(kv, genesis, { pause });
   return { height: chainState.height, text: exportGenesis(state, chainState, genesis, optionsAt(chainState.height)) };
-}
-
-/** A whole file or none. */
-async function writePieces(
-  path: string,
-  pieces: AsyncIterable<string>,
-  onWritten: (bytes: number) => void,
-): Promise<number> {
-  const partial = `${path}.${process.pid}.tmp`;
-  const stream = createWriteStream(partial, { flush: true });
-  const told = async function* (): AsyncGenerator<string> {
-    for await (const piece of pieces) {
-      onWritten(stream.bytesWritten);
-      yield piece;
-    }
-  };
-  try {
-    await pipeline(told(), stream);
-    await rename(partial, path);
-    return stream.bytesWritten;
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
 }
 
 export function registerExport(program: Command, terminal: Terminal): void {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { compareBytes } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
 import { decompress } from '../compression.ts';
 import { crc32c } from '../crc32c.ts';
 import type { StorageErrorCode } from '../errors.ts';
+import { openInput } from '../input-file.ts';
 import { attempt } from '../node-files.ts';
 import {
   type BackupHeader,
@@ -57,9 +58,8 @@ export class BackupReader {
   }
 
   static async open(path: string): Promise<BackupReader> {
-    const file = await attempt('open', path, () => open(path, 'r'));
+    const { file, size } = await openInput(path);
     try {
-      const { size } = await attempt('read', path, () => file.stat());
       const reader = new BackupReader(path, file, size);
       await reader.begin();
       return reader;

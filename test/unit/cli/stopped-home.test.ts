@@ -85,6 +85,10 @@ describe('commands that look at a stopped home', function () {
     const again = await command('export', '--output', file);
     assert.equal(again.code, 2);
     assert.match(again.errors, /exported\.json exists/);
+    const printed = await command('export');
+    assert.equal(`${printed.out}\n`, written, 'the same on standard output');
+    const nowhere = await command('export', '--output', join(directory, 'no', 'file'));
+    assert.deepEqual([nowhere.code, /^bizra-node: there is no directory .*no: make/.test(nowhere.errors)], [2, true]);
     const earlier = await command('export', '--height', '9', '--chain-id', 'next-1', '--continue-heights');
     assert.equal(earlier.code, 0, earlier.errors);
     const genesis = parseGenesis(earlier.out);

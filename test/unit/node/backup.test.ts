@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { callAdmin } from '#cli/admin-client.ts';
@@ -84,6 +84,17 @@ describe('backup of a database', () => {
     const { file } = await writeBackup(source(), { output: join(root, 'a', 'b/') });
     equal(file, join(root, 'a', 'b', `${chain.genesis.chainId}-${HEIGHTS}.backup`));
     await rejects(writeBackup(source(), { output: join(root, 'a', 'b') }), { code: 'file_exists' });
+  });
+
+  it('clears away what killed ones of other heights left in its directory', async () => {
+    const directory = join(root, 'kept');
+    mkdirSync(directory);
+    // No process has such an id.
+    const left = join(directory, `${chain.genesis.chainId}-3.backup.4194305.partial`);
+    writeFileSync(left, 'half');
+    utimesSync(left, 0, 0);
+    await writeBackup(source(), { output: directory });
+    deepEqual(readdirSync(directory), [`${chain.genesis.chainId}-${HEIGHTS}.backup`]);
   });
 
   it('is not made of a row that is damaged', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SECTION, type Section, SnapshotFileReader, SnapshotFileWriter } from '#node/snapshot-file.ts';
@@ -21,8 +21,7 @@ describe('file of a snapshot', () => {
     path = join(directory, 'one.snapshot');
     const writer = await SnapshotFileWriter.create(path);
     for (const { kind, bytes } of SECTIONS) await writer.section(kind, bytes);
-    await writer.sync();
-    await writer.close();
+    await writer.finish();
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
@@ -44,8 +43,16 @@ describe('file of a snapshot', () => {
   });
 
   it('is not written over another one', async () => {
-    await assert.rejects(SnapshotFileWriter.create(path), { code: 'io_failed' });
+    await assert.rejects(SnapshotFileWriter.create(path), { code: 'file_exists' });
     assert.deepEqual(await readAll(path), SECTIONS);
+  });
+
+  it('has its name only when it is whole', async () => {
+    const other = join(directory, 'other.snapshot');
+    const writer = await SnapshotFileWriter.create(other);
+    await assert.rejects(readAll(other), { code: 'no_such_file' });
+    await writer.abandon();
+    assert.deepEqual(await readdir(directory), ['one.snapshot']);
   });
 
   it('is refused with any byte changed, any missing and any added, and says where', async () => {

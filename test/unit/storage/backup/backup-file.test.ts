@@ -1,5 +1,14 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BackupHeader, SECTION_BYTES, SECTION_HEADER_BYTES } from '#storage/backup/format.ts';
@@ -225,8 +234,24 @@ describe('backup files', () => {
     deepEqual(readdirSync(root).sort(), ['file', `file.${process.ppid}.partial`]);
   });
 
+  it('of the same kind that were left go as well, once nobody can be writing them', async () => {
+    const hourAgo = new Date(Date.now() - 3_600_000);
+    for (const name of ['kin-1', 'kin-2', 'kin-3', 'other']) {
+      const pid = name === 'kin-2' ? process.ppid : 4194305;
+      writeFileSync(join(root, `${name}.${pid}.partial`), 'half');
+      if (name !== 'kin-3') utimesSync(join(root, `${name}.${pid}.partial`), hourAgo, hourAgo);
+    }
+    const writer = await BackupWriter.create(path, HEADER, { isKin: (name) => name.startsWith('kin-') });
+    await writer.abandon();
+    deepEqual(readdirSync(root).sort(), [
+      `kin-2.${process.ppid}.partial`,
+      'kin-3.4194305.partial',
+      'other.4194305.partial',
+    ]);
+  });
+
   it('name a directory that is not there', async () => {
     path = join(root, 'nowhere', 'file');
-    await rejects(BackupWriter.create(path, HEADER), { code: 'io_failed', message: /nowhere/ });
+    await rejects(BackupWriter.create(path, HEADER), { code: 'no_such_file', message: /nowhere/ });
   });
 });
