@@ -43,6 +43,8 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
   try {
     const program = await createProgram(args, terminal);
     await program.parseAsync([...args], { from: 'user' });
+    // An answer that did not get out is none.
+    await terminal.flush();
     return EXIT_OK;
   } catch (error) {
     if (error instanceof CommanderError) {

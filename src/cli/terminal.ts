@@ -1,14 +1,17 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
-import { usageError } from './errors.ts';
+import { setImmediate as immediate } from 'node:timers/promises';
+import { failure, usageError } from './errors.ts';
 
 /** What a command sees of the process, so that tests can stand in for it. */
 export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** A person looks at standard error: progress may be drawn. */
   readonly interactive: boolean;
-  /** A line on standard output. */
+  /** A line on standard output. Throws `failed` when an earlier one could not be written: nobody reads, or a full disk. */
   line(text: string): void;
+  /** When all lines are written. Throws as `line`. */
+  flush(): Promise<void>;
   /** A line on standard error. */
   warn(text: string): void;
   /** Draws over the last progress line; does nothing when nobody looks. An empty text clears it. */
@@ -57,12 +60,43 @@ async function readStandardInput(): Promise<string | undefined> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
+/** Standard output; `flush` resolves when all is written, and throws what went wrong. */
+interface Output {
+  line(text: string): void;
+  flush(): Promise<void>;
+}
+
+/** A failed write is an event to the stream. Unheard it would end the process there, with what it has to clean up. */
+export function standardOutput(stream: Writable): Output {
+  let fault: Error | undefined;
+  stream.on('error', (error) => {
+    fault ??= failure(`standard output cannot be written: ${error.message}`, { cause: error });
+  });
+  const check = (): void => {
+    if (fault !== undefined) throw fault;
+  };
+  return {
+    line: (text) => {
+      check();
+      stream.write(`${text}\n`);
+    },
+    flush: async () => {
+      if (fault === undefined) await new Promise<void>((resolve) => stream.write('', () => resolve()));
+      // The event comes behind the write's own answer.
+      await immediate();
+      check();
+    },
+  };
+}
+
 export function processTerminal(): Terminal {
   const interactive = process.stderr.isTTY === true;
+  const output = standardOutput(process.stdout);
   return {
     environment: process.env,
     interactive,
-    line: (text) => void process.stdout.write(`${text}\n`),
+    line: output.line,
+    flush: output.flush,
     warn: (text) => void process.stderr.write(`${text}\n`),
     progress: (text) => {
       if (interactive) process.stderr.write(`\r\u001b[K${text}`);

@@ -18,6 +18,7 @@ export async function runCli(args: readonly string[], input?: string): Promise<R
     warn: (text) => void errors.push(text),
     progress: () => {},
     ask: () => Promise.reject(new Error('no terminal')),
+    flush: () => Promise.resolve(),
     readInput: () => Promise.resolve(input),
   };
   return { code: await main(args, terminal), out: out.join('\n'), errors: errors.join('\n') };

@@ -103,6 +103,7 @@ export async function run(args: readonly string[], environment: Record<string, s
     warn: (line) => void errors.push(line),
     progress: () => {},
     ask: () => Promise.reject(new Error('no terminal')),
+    flush: () => Promise.resolve(),
     readInput: () => Promise.resolve(undefined),
   };
   return { code: await main(args, terminal), out, errors };

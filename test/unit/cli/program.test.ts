@@ -27,6 +27,7 @@ async function run(args: readonly string[], input?: string): Promise<Run> {
     warn: (text) => void errors.push(text),
     progress: () => {},
     ask: () => Promise.reject(new Error('no terminal')),
+    flush: () => Promise.resolve(),
     readInput: () => Promise.resolve(input),
   };
   return { code: await main(args, terminal), out, errors };
