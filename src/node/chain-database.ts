@@ -6,11 +6,10 @@ import { openLevel } from '#storage/level.ts';
 import { NodeDirectories } from '#storage/node-directories.ts';
 import type { Genesis } from '#types/genesis.ts';
 import { initializeChain } from './database.ts';
-import { ensureDatabase } from './fresh-database.ts';
+import { DATABASE_NAME } from './database-names.ts';
+import { ensureDatabase, removeSiblings } from './fresh-database.ts';
 import type { NodeSettings } from './settings.ts';
 import { type StateSyncingComponents, syncState } from './state-syncing.ts';
-
-const DATABASE_NAME = 'chain.db';
 
 export type ChainDatabaseComponents = Pick<
   StateSyncingComponents,
@@ -37,5 +36,6 @@ export async function openChainDatabase(
   await ensureDatabase(directories, path, openDatabase, async (kv) =>
     initializeChain(kv, genesis, await BlockStore.open(kv)),
   );
+  await removeSiblings(directories, path, components.logger);
   return openDatabase(path);
 }

@@ -8,7 +8,7 @@ import { checkPrivate } from '#signer/key-file.ts';
 import type { NodeFiles } from '#storage/node-files.ts';
 import { parseLogLevels } from '#telemetry/log-levels.ts';
 import { createLogger, type Logger } from '#telemetry/logger.ts';
-import { type Genesis, parseGenesis } from '#types/genesis.ts';
+import type { Genesis } from '#types/genesis.ts';
 import { blockBytesMax } from '#types/params.ts';
 import { BizraError } from '#util/errors.ts';
 import { parseTcpAddress, toMultiaddr } from './addresses.ts';
@@ -65,14 +65,6 @@ export function makeServer({ rpc }: NodeSettings, node: NodeRpcApi, logger: Logg
   const onFailure = (method: string, error: unknown): void =>
     log.error('a request failed', { method, reason: error instanceof Error ? error : String(error) });
   return new RpcServer({ node, onFailure }, { ...limits, ...address });
-}
-
-export async function readGenesis(path: string): Promise<Genesis> {
-  try {
-    return parseGenesis(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw namedError(error, path, 'genesis_invalid');
-  }
 }
 
 export async function readNodeKey(files: NodeFiles, path: string): Promise<NodeKey> {

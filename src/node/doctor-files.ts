@@ -13,6 +13,7 @@ import { type Genesis, parseGenesis } from '#types/genesis.ts';
 import { type Proposal, proposalSignBytes } from '#types/proposal.ts';
 import type { ValidatorSet } from '#types/validator-set.ts';
 import { BizraError } from '#util/errors.ts';
+import { COPY_SUFFIX, DATABASE_NAME, SIBLING_SUFFIXES, SYNCING_SUFFIX } from './database-names.ts';
 import type { Check } from './doctor.ts';
 
 export interface DoctorFiles {
@@ -30,8 +31,8 @@ export interface KnownChain {
   readonly nextValidators: ValidatorSet;
 }
 
-/** Left by commands and starts that were killed; nothing counts that is in them. */
-const LEFT_BEHIND = /\.(unfinished|second-copy|tmp)$/;
+/** A file that replaces another, until it does. */
+const TEMPORARY_SUFFIX = '.tmp';
 const MUTED_ADVICE =
   'move data/wal away: the node then signs nothing until the height under way is decided; keep priv_validator_state.json';
 
@@ -43,7 +44,7 @@ export function fileChecks(files: NodeFiles, paths: DoctorFiles, chain: KnownCha
     { name: 'validator key', run: async () => void (await readKeyFile(files, paths.privValidatorKeyFile)) },
     { name: 'log', run: (find) => checkLog(files, paths, find) },
     { name: 'signing record', run: (find) => checkRecord(files, paths, chain, find) },
-    { name: 'leftovers', run: (find) => checkLeftovers(files, paths, find) },
+    { name: 'leftovers', run: (find) => checkLeftovers(files, paths, chain !== undefined, find) },
   ];
 }
 
@@ -122,9 +123,18 @@ function signedOnChain(chain: KnownChain | undefined, address: Uint8Array, last:
   return lastSignedOnChain((height) => keptBlock(kv, height)?.commit, address, range);
 }
 
-async function checkLeftovers(files: NodeFiles, { dataDirectory }: DoctorFiles, find: Find): Promise<void> {
+/** Left by commands and starts that were killed; nothing counts that is in them. */
+async function checkLeftovers(
+  files: NodeFiles,
+  { dataDirectory }: DoctorFiles,
+  hasChain: boolean,
+  find: Find,
+): Promise<void> {
+  // A copy is what this command itself works on; without a database the next start goes on with one that is synced.
+  const isWanted = (suffix: string): boolean => suffix === COPY_SUFFIX || (suffix === SYNCING_SUFFIX && !hasChain);
+  const left = SIBLING_SUFFIXES.filter((suffix) => !isWanted(suffix)).map((suffix) => DATABASE_NAME + suffix);
   for (const name of await files.list(dataDirectory)) {
-    if (!LEFT_BEHIND.test(name)) continue;
+    if (!left.includes(name) && !name.endsWith(TEMPORARY_SUFFIX)) continue;
     find(`${dataDirectory}/${name} was left by a process that was killed`, 'remove it when no such process runs');
   }
 }

@@ -1,8 +1,7 @@
 import type { Directories } from '#ports/files.ts';
 import type { KeyValue } from '#ports/key-value.ts';
-
-/** Sibling in which a new database is filled. One that a crash left behind is thrown away. */
-export const UNFINISHED_SUFFIX = '.unfinished';
+import type { Logger } from '#telemetry/logger.ts';
+import { SIBLING_SUFFIXES, UNFINISHED_SUFFIX } from './database-names.ts';
 
 /** Makes the database at `path` if there is none: filled under another name, then renamed, so it is whole or absent. */
 export async function ensureDatabase(
@@ -27,4 +26,20 @@ export async function ensureDatabase(
   }
   await directories.rename(unfinished, path);
   await directories.syncName(path);
+}
+
+/**
+ * What killed commands and starts left beside the database takes space: a copy holds each table that LevelDB would have
+ * deleted.
+ */
+export async function removeSiblings(directories: Directories, path: string, logger: Logger): Promise<void> {
+  for (const suffix of SIBLING_SUFFIXES) {
+    try {
+      await directories.remove(path + suffix);
+    } catch (error) {
+      logger.warn('what a killed process left cannot be removed', {
+        reason: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
 }

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { InlineVerifier } from '#crypto/verifier.ts';
 import { decompress } from '#storage/compression.ts';
 import { openLevel } from '#storage/level.ts';
@@ -6,13 +5,12 @@ import { NodeDirectories } from '#storage/node-directories.ts';
 import { NodeFiles } from '#storage/node-files.ts';
 import { parseLogLevels } from '#telemetry/log-levels.ts';
 import { createLogger } from '#telemetry/logger.ts';
-import { parseGenesis } from '#types/genesis.ts';
 import { formatTime } from '#types/time.ts';
+import { readGenesis } from './genesis-file.ts';
 import { RealClock } from './real-clock.ts';
 import { SnapshotFileReader } from './snapshot-file.ts';
 import { type ImportedSnapshot, type ImportProgress, type ImportTrust, importSnapshot } from './snapshot-import.ts';
 import type { NodePaths } from './start.ts';
-import { namedError } from './start-errors.ts';
 import { databasePath, withLockedHome } from './stopped-home.ts';
 
 type Paths = Pick<NodePaths, 'dataDirectory' | 'privValidatorKeyFile' | 'genesisFile'>;
@@ -27,11 +25,7 @@ export interface ImportOptions {
 
 /** Imports a snapshot file into a home without data. Throws what `importSnapshot` and reading the genesis file throw. */
 export async function importIntoHome(paths: Paths, file: string, options: ImportOptions): Promise<ImportedSnapshot> {
-  const genesis = await readFile(paths.genesisFile, 'utf8')
-    .then(parseGenesis)
-    .catch((error: unknown) => {
-      throw namedError(error, paths.genesisFile, 'genesis_invalid');
-    });
+  const genesis = await readGenesis(paths.genesisFile);
   const clock = new RealClock();
   const logged = { sink: options.warn, timestamp: () => formatTime(clock.now()) };
   const parts = {

@@ -11,7 +11,7 @@ import type { Genesis } from '#types/genesis.ts';
 import { toHex } from '#util/bytes.ts';
 import { BizraError, MachineError } from '#util/errors.ts';
 import { checkStore, openChain } from './database.ts';
-import { UNFINISHED_SUFFIX } from './fresh-database.ts';
+import { UNFINISHED_SUFFIX } from './database-names.ts';
 
 /** What the disk that is restored to does, whatever is in the backup. */
 const THIS_DISK: ReadonlySet<string> = new Set(['database_failed', 'io_failed']);

@@ -22,10 +22,10 @@ import {
   makeServer,
   makeTransport,
   makeVerifier,
-  readGenesis,
   readNodeKey,
 } from './daemon-parts.ts';
 import { DaemonDescription } from './description.ts';
+import { readGenesis } from './genesis-file.ts';
 import { Instrumentation } from './instrumentation.ts';
 import { Node } from './node.ts';
 import type { NodePorts } from './node-ports.ts';

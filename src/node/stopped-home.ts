@@ -6,12 +6,8 @@ import { openLevel } from '#storage/level.ts';
 import { NodeDirectories } from '#storage/node-directories.ts';
 import { NodeFiles } from '#storage/node-files.ts';
 import { BizraError, MachineError } from '#util/errors.ts';
+import { COPY_SUFFIX, DATABASE_NAME, SECOND_COPY_SUFFIX } from './database-names.ts';
 import type { NodePaths } from './start.ts';
-
-const DATABASE_NAME = 'chain.db';
-/** Beside the database: a second one of the same files, for those who must not change it. */
-const COPY_SUFFIX = '.copy';
-const SECOND_SUFFIX = '.second-copy';
 
 export type StoppedPaths = Pick<NodePaths, 'dataDirectory' | 'privValidatorKeyFile'>;
 
@@ -70,7 +66,7 @@ export async function withSecondCopy<Result>(
   paths: StoppedPaths,
   use: (kv: KeyValue) => Promise<Result>,
 ): Promise<Result> {
-  return withCopyOf(databasePath(paths), SECOND_SUFFIX, use);
+  return withCopyOf(databasePath(paths), SECOND_COPY_SUFFIX, use);
 }
 
 /** An empty database beside that of the home, in the place of a second copy. */
@@ -78,7 +74,7 @@ export async function withEmptyDatabase<Result>(
   paths: StoppedPaths,
   use: (kv: KeyValue) => Promise<Result>,
 ): Promise<Result> {
-  return withDirectory(databasePath(paths) + SECOND_SUFFIX, (path) => opened(path, use));
+  return withDirectory(databasePath(paths) + SECOND_COPY_SUFFIX, (path) => opened(path, use));
 }
 
 function withCopyOf<Result>(path: string, suffix: string, use: (kv: KeyValue) => Promise<Result>): Promise<Result> {
@@ -95,7 +91,7 @@ function withCopyOf<Result>(path: string, suffix: string, use: (kv: KeyValue) =>
 
 /** A message about a file of a copy, about that of the database: the copy is gone when somebody reads it. */
 export function nameOriginal(message: string): string {
-  return [COPY_SUFFIX, SECOND_SUFFIX].reduce(
+  return [COPY_SUFFIX, SECOND_COPY_SUFFIX].reduce(
     (text, suffix) => text.replaceAll(DATABASE_NAME + suffix, DATABASE_NAME),
     message,
   );

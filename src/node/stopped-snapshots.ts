@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import { BlockStore } from '#storage/block-store.ts';
+import { NodeDirectories } from '#storage/node-directories.ts';
 import { parseLogLevels } from '#telemetry/log-levels.ts';
 import { createLogger, type Logger } from '#telemetry/logger.ts';
-import { parseGenesis } from '#types/genesis.ts';
 import { formatTime } from '#types/time.ts';
+import { BizraError } from '#util/errors.ts';
 import { openChain } from './database.ts';
+import { readGenesis } from './genesis-file.ts';
 import { RealClock } from './real-clock.ts';
 import { SnapshotActions, type SnapshotFields, snapshotFields } from './snapshot-commands.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
@@ -16,12 +17,12 @@ import { withDatabase, withLockedHome } from './stopped-home.ts';
 
 type Paths = Pick<NodePaths, 'dataDirectory' | 'privValidatorKeyFile' | 'genesisFile'>;
 
-/** The snapshots of a home on which no node runs. Throws 'node_running'. */
+/** The snapshots of a home on which no node runs. Throws 'node_running', 'no_database'. */
 export function listStopped(paths: Paths): Promise<SnapshotFields[]> {
   return withStoppedStore(paths, async (store) => store.list().map(snapshotFields));
 }
 
-/** Throws 'node_running' and 'snapshot_missing'. */
+/** Throws 'node_running', 'no_database' and 'snapshot_missing'. */
 export function deleteStopped(paths: Paths, height: number): Promise<{ readonly deleted: number }> {
   return withStoppedStore(paths, async (store) => {
     await deleteSnapshot(store, height);
@@ -29,8 +30,14 @@ export function deleteStopped(paths: Paths, height: number): Promise<{ readonly 
   });
 }
 
-function withStoppedStore<Result>(paths: Paths, use: (snapshots: SnapshotStore) => Promise<Result>): Promise<Result> {
-  return withLockedHome(paths, async () => use(await openSnapshotStore(paths.dataDirectory, makeLogger())));
+async function withStoppedStore<Result>(
+  paths: Paths,
+  use: (snapshots: SnapshotStore) => Promise<Result>,
+): Promise<Result> {
+  const { dataDirectory } = paths;
+  if (!(await new NodeDirectories().exists(dataDirectory)))
+    throw new BizraError('no_database', `${dataDirectory}: there is no such directory; give the node's --home`);
+  return withLockedHome(paths, async () => use(await openSnapshotStore(dataDirectory, makeLogger())));
 }
 
 /**
@@ -41,7 +48,7 @@ export async function withStoppedSnapshots<Result>(
   paths: Paths,
   use: (actions: SnapshotActions) => Promise<Result>,
 ): Promise<Result> {
-  const genesis = parseGenesis(await readFile(paths.genesisFile, 'utf8'));
+  const genesis = await readGenesis(paths.genesisFile);
   return withDatabase(paths, async (kv) => {
     const clock = new RealClock();
     const { state } = await openChain(kv, genesis, { pause: () => clock.yield() }).catch((error: unknown) => {

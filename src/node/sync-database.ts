@@ -24,11 +24,10 @@ import type { LightBlock } from '#types/light-block.ts';
 import { assert } from '#util/assert.ts';
 import { equalBytes, fromLatin1 } from '#util/bytes.ts';
 import { MachineError } from '#util/errors.ts';
+import { SYNCING_SUFFIX } from './database-names.ts';
 
 /** The SDK's key of the parameters, in the consensus store. */
 const PARAMS_KEY = 'Consensus';
-/** Sibling in which a database is filled from a snapshot; it survives a crash and is gone on with. */
-const SYNCING_SUFFIX = '.syncing';
 
 export interface SyncDatabaseComponents {
   readonly directories: Directories;

@@ -171,7 +171,9 @@ describe('doctor', function () {
 
   it('finds what a killed process left, and a home without data', async () => {
     await mkdir(`${home.database}.unfinished`);
+    await mkdir(`${home.database}.syncing`);
     await finds('leftovers', /chain\.db\.unfinished was left/);
+    await finds('leftovers', /chain\.db\.syncing was left/);
     await rm(home.database, { recursive: true });
     await finds('database', /there is no such database/);
   });

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ensureDatabase } from '#node/fresh-database.ts';
+import { ensureDatabase, removeSiblings } from '#node/fresh-database.ts';
 import type { Directories } from '#ports/files.ts';
 import type { KeyValue } from '#ports/key-value.ts';
 import { MemoryKeyValue } from '#storage/memory.ts';
 import { NodeDirectories } from '#storage/node-directories.ts';
+import { SILENT_LOGGER } from '#telemetry/logger.ts';
 
 const PATH = 'data/chain.db';
 const KEY = Uint8Array.of(1);
@@ -96,6 +97,19 @@ describe('a new database', () => {
     await ensureDatabase(directories, PATH, directories.open, async () => assert.fail('it is filled already'));
     directories.losePower();
     assert.ok(directories.names.has(PATH), 'and it stays so');
+  });
+
+  it('is rid of what killed commands left beside it, and starts also where that stays', async () => {
+    const suffixes = ['.copy', '.second-copy', '.syncing', '.unfinished'];
+    const lines: string[] = [];
+    const directories = new MemoryDirectories();
+    for (const name of ['', ...suffixes]) directories.names.set(PATH + name, new MemoryKeyValue());
+    const logger = { ...SILENT_LOGGER, warn: (line: string) => void lines.push(line) };
+    await removeSiblings(directories, PATH, logger);
+    assert.deepEqual([...directories.names.keys()], [PATH]);
+    directories.remove = () => Promise.reject(new Error('denied'));
+    await removeSiblings(directories, PATH, logger);
+    assert.equal(lines.length, suffixes.length);
   });
 
   it('works so on real directories', async () => {
