@@ -1,4 +1,4 @@
-import { chmod, mkdir, open, readdir, readFile, rename, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { homeError } from './errors.ts';
 import { loadSettings, type SettingSources, type Settings } from './settings.ts';
@@ -102,6 +102,7 @@ export async function writeTextFile(path: string, text: string, mode: number): P
     await chmod(sibling, mode);
     await rename(sibling, path);
   } catch (error) {
+    await rm(sibling, { force: true }).catch(() => undefined);
     throw explained(error, path);
   }
 }

@@ -107,9 +107,16 @@ function parseNamed(path: string, text: string): Genesis {
 
 async function makeHome(paths: HomePaths, genesisText: string, { chain }: Genesis): Promise<void> {
   const settings = loadSettings({ flags: { 'mempool.min_gas_prices': GAS_PRICE_AMOUNT + chain.baseDenom } });
-  await writeHome(paths.home, { identity: newNodeIdentity(), settings, genesis: genesisText });
-  // Whoever puts an older key in the place of the new one must not find a record that says it signed nothing.
-  await rm(paths.privValidatorStateFile);
+  try {
+    await writeHome(paths.home, { identity: newNodeIdentity(), settings, genesis: genesisText });
+  } catch (error) {
+    // A part of a home would stand in the way of the next attempt. There was nothing before.
+    await rm(paths.configDirectory, { recursive: true, force: true }).catch(() => undefined);
+    throw error;
+  } finally {
+    // Whoever puts an older key in the place of the new one must not find a record that says it signed nothing.
+    await rm(paths.privValidatorStateFile, { force: true });
+  }
 }
 
 async function fill(terminal: Terminal, paths: HomePaths, genesis: Genesis, reader: BackupReader): Promise<void> {

@@ -100,6 +100,17 @@ describe('backup and restore', function () {
     ok((await own) !== (await old));
   });
 
+  it('leaves no part of a home that could not be made: the next restore makes it', async () => {
+    const paths = homePaths(join(root, 'inTheWay'));
+    // As a full disk does, after the first file.
+    const inTheWay = `${paths.privValidatorStateFile}.tmp`;
+    await mkdir(inTheWay, { recursive: true });
+    equal((await restore(paths.home)).code, 1);
+    equal(await isThere(paths.configDirectory), false);
+    await rm(inTheWay, { recursive: true });
+    equal((await restore(paths.home)).code, 0);
+  });
+
   it('leaves a signing record alone whose key is not there', async () => {
     const paths = homePaths(join(root, 'recordOnly'));
     await mkdir(paths.dataDirectory, { recursive: true });
