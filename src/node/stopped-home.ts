@@ -9,6 +9,9 @@ import { BizraError, MachineError } from '#util/errors.ts';
 import { COPY_SUFFIX, DATABASE_NAME, SECOND_COPY_SUFFIX } from './database-names.ts';
 import type { NodePaths } from './start.ts';
 
+/** How `damagedFile` begins, and where it names a copy. */
+const OF_A_COPY = /^(.*\bthe database file .*\/chain\.db)(?:\.copy|\.second-copy)(?=[/ ])/;
+
 export type StoppedPaths = Pick<NodePaths, 'dataDirectory' | 'privValidatorKeyFile'>;
 
 export function databasePath({ dataDirectory }: StoppedPaths): string {
@@ -89,12 +92,9 @@ function withCopyOf<Result>(path: string, suffix: string, use: (kv: KeyValue) =>
   });
 }
 
-/** A message about a file of a copy, about that of the database: the copy is gone when somebody reads it. */
+/** What says that a file of a copy is damaged, of the database's own: the copy is gone when somebody reads it. */
 export function nameOriginal(message: string): string {
-  return [COPY_SUFFIX, SECOND_COPY_SUFFIX].reduce(
-    (text, suffix) => text.replaceAll(DATABASE_NAME + suffix, DATABASE_NAME),
-    message,
-  );
+  return message.replace(OF_A_COPY, '$1');
 }
 
 /** A directory that is not there before and not after. */

@@ -174,6 +174,8 @@ describe('doctor', function () {
     await mkdir(`${home.database}.syncing`);
     await finds('leftovers', /chain\.db\.unfinished was left/);
     await finds('leftovers', /chain\.db\.syncing was left/);
+    await mkdir(`${home.database}.second-copy`);
+    await finds('leftovers', /chain\.db\.second-copy was left/);
     await rm(home.database, { recursive: true });
     await finds('database', /there is no such database/);
   });
