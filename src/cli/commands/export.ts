@@ -21,6 +21,7 @@ interface ExportOptions extends HomeOptions, JsonOptions {
   readonly output?: string;
   readonly chainId?: string;
   readonly continueHeights?: boolean;
+  readonly initialHeight?: number;
 }
 
 const HEIGHT_MAX = 2 ** 48;
@@ -33,6 +34,8 @@ async function runExport(terminal: Terminal, options: ExportOptions): Promise<vo
     throw usageError(
       `chain id "${chainId.slice(0, 60)}" is not accepted; use up to 50 letters, digits, ".", "_" or "-"`,
     );
+  if (options.continueHeights === true && options.initialHeight !== undefined)
+    throw usageError('give --continue-heights or --initial-height, not both');
   const { output } = options;
   const file = output === undefined ? undefined : await NewFile.create(resolve(output), { mode: PUBLIC_MODE });
   try {
@@ -47,12 +50,12 @@ async function exportFrom(
   terminal: Terminal,
   kv: KeyValue,
   genesis: Genesis,
-  { height: wanted, chainId, continueHeights, json }: ExportOptions,
+  { height: wanted, chainId, continueHeights, initialHeight = 1, json }: ExportOptions,
   file: NewFile | undefined,
 ): Promise<void> {
   const optionsAt = (height: number): GenesisOptions => ({
     chainId,
-    initialHeight: continueHeights === true ? height + 1 : 1,
+    initialHeight: continueHeights === true ? height + 1 : initialHeight,
   });
   const { height, text } = await textOf(terminal, kv, genesis, wanted, optionsAt);
   if (file === undefined) {
@@ -102,12 +105,15 @@ export function registerExport(program: Command, terminal: Terminal): void {
     )
     .option('--output <file>', 'a new file (default: standard output)')
     .option('--chain-id <id>', 'name of the new chain (default: that of the old one)')
-    .option('--continue-heights', 'the first block of the new chain has the next height (default: 1)')
+    .option('--continue-heights', 'the first block of the new chain has the next height')
+    .option('--initial-height <n>', 'its height (default: 1)', wholeNumber('--initial-height', 1, HEIGHT_MAX))
     .addHelpText(
       'after',
       `
 The file holds accounts with their sequences, balances, supply, parameters, validators, and who was punished. Its time is
-that of the last block. Where the old chain goes on, give --chain-id: a transaction of the one would count on the other.`,
+that of the last block. Where the old chain goes on, give --chain-id: a transaction of the one would count on the other.
+A validator key signs nothing at or below the height in its signing record, on the new chain neither: where keys go on,
+let the new chain begin above all of their records (--continue-heights, or --initial-height), and keep the records.`,
     )
     .action((options: ExportOptions) => interruptible(terminal, (watched) => runExport(watched, options)));
 }

@@ -98,6 +98,10 @@ describe('commands that look at a stopped home', function () {
     assert.equal(genesis.genesisTime, home.metas[8]?.header.time);
     const whole = await command('export', '--chain-id', 'next-1', '--continue-heights');
     assert.notEqual(whole.out, earlier.out);
+    const above = await command('export', '--initial-height', '500');
+    assert.equal(parseGenesis(above.out).initialHeight, 500);
+    const both = await command('export', '--initial-height', '500', '--continue-heights');
+    assert.deepEqual([both.code, both.out], [2, '']);
     const refused = await command('export', '--chain-id', 'a b');
     assert.equal(refused.code, 2);
   });
