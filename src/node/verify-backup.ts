@@ -7,6 +7,7 @@ import { BackupReader } from '#storage/backup/reader.ts';
 import { KEY_SPACE } from '#storage/key-space.ts';
 import { equalBytes, toHex } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
+import { genesisIn } from './backup-genesis.ts';
 
 export interface VerifiedBackup extends BackupHeader {
   readonly file: string;
@@ -23,8 +24,8 @@ export interface VerifyProgress {
 }
 
 /**
- * Reads a backup whole, without restoring it: every byte is as it was written, and the state in it gives the app hash
- * that it names. Throws 'damaged_backup' and 'bad_backup'.
+ * Reads a backup whole, without restoring it: every byte is as it was written, the genesis document is the chain's, and
+ * the state gives the app hash that the backup names. Throws 'damaged_backup' and 'bad_backup'.
  */
 export async function verifyBackup(
   path: string,
@@ -32,6 +33,7 @@ export async function verifyBackup(
 ): Promise<VerifiedBackup> {
   let head: Uint8Array | undefined;
   const verified = await withReader(path, async (reader) => {
+    await genesisIn(reader);
     for await (const records of reader.sections()) {
       head ??= records.find(([key]) => equalBytes(key, HEAD_KEY))?.[1].slice();
       onProgress({ step: 'reading', bytes: reader.offset, size: reader.size });

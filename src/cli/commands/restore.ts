@@ -12,14 +12,13 @@ import {
 } from '#config/home.ts';
 import { loadSettings } from '#config/settings.ts';
 import { InlineVerifier } from '#crypto/verifier.ts';
+import { genesisIn } from '#node/backup-genesis.ts';
 import { RealClock } from '#node/real-clock.ts';
 import type { RestoreProgress } from '#node/restore.ts';
-import { badBackup } from '#storage/backup/format.ts';
 import { BackupReader } from '#storage/backup/reader.ts';
 import { openLevel } from '#storage/level.ts';
 import { NodeDirectories } from '#storage/node-directories.ts';
 import { type Genesis, parseGenesis } from '#types/genesis.ts';
-import { toHex } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
 import { usageError } from '../errors.ts';
 import { newNodeIdentity, writeHome } from '../home-builder.ts';
@@ -78,23 +77,10 @@ async function prepareHome(paths: HomePaths, reader: BackupReader): Promise<{ ge
       `${paths.privValidatorStateFile} is there, but not the key that it is about: put the files of config/ back (keys, config.toml), or choose another --home`,
     );
   }
-  const { text: kept, genesis } = await genesisOf(reader);
+  const { text: kept, genesis } = await genesisIn(reader);
   if (!isNew) await writeTextFile(paths.genesisFile, kept, PUBLIC_MODE);
   else await makeHome(paths, kept, genesis);
   return { genesis, isNew };
-}
-
-async function genesisOf(reader: BackupReader): Promise<{ text: string; genesis: Genesis }> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of reader.genesis()) pieces.push(piece);
-  const text = Buffer.concat(pieces).toString('utf8');
-  const genesis = parseNamed(`the genesis document in ${reader.path}`, text);
-  if (toHex(genesis.hash) !== reader.header.genesis_hash) {
-    throw badBackup(
-      `the genesis document in ${reader.path} is not the chain's: put the right genesis.json into the home`,
-    );
-  }
-  return { text, genesis };
 }
 
 function parseNamed(path: string, text: string): Genesis {

@@ -188,6 +188,19 @@ describe('backup and restore', function () {
     match(errors, /was made of a damaged database and cannot be used: .*root/);
   });
 
+  it('refuses one with the genesis file of another chain in it, where that is needed', async () => {
+    const copy = await emptyHome();
+    await cp(made.database, join(copy.dataDirectory, 'chain.db'), { recursive: true });
+    await writeFile(copy.genesisFile, (await readFile(copy.genesisFile, 'utf8')).replaceAll('sim-1', 'sim-2'));
+    const bad = join(root, 'otherGenesis');
+    equal((await runCli(['backup', '--home', copy.home, '--output', bad])).code, 0);
+    const { code, errors } = await runCli(['backup', 'verify', bad]);
+    deepEqual([code, /the genesis document in .*otherGenesis is not the chain's/.test(errors)], [2, true]);
+    equal((await restore(join(root, 'bare'), bad)).code, 2);
+    equal(await isThere(join(root, 'bare')), false);
+    equal((await restore((await emptyHome()).home, bad)).code, 0);
+  });
+
   it('holds no key and nothing of the signing record', async () => {
     const secrets = [];
     for (const path of [made.paths.privValidatorKeyFile, made.paths.nodeKeyFile]) {
