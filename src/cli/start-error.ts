@@ -26,6 +26,8 @@ function portOf(busy: unknown): string {
 
 /** Makes one helpful line of what the operating system said; BizraErrors speak for themselves. */
 export function explainStartError(error: unknown, settings: Settings): unknown {
+  // The lock on a validator key is a socket's name, and no port: whoever frees one gets the validator punished.
+  if (error instanceof BizraError && error.code === 'key_in_use') return error;
   const busy = findCode(error, 'EADDRINUSE');
   if (busy !== undefined) {
     const port = portOf(busy);
