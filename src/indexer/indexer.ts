@@ -121,16 +121,25 @@ export class Indexer {
     remove: (key: Uint8Array) => Promise<void> | undefined,
     pause: Pause = NEVER_PAUSE,
   ): Promise<void> {
-    const { height } = block;
-    if (block.txHashes.length > 0) await remove(countRowKey(height));
-    for (const hash of block.txHashes) {
-      if (this.isOfHeight(hash, height)) await remove(txRowKey(hash));
-      await pause();
+    const { height, txHashes, txResults, blockEvents } = block;
+    const removeNext = (key: Uint8Array): Promise<void> | undefined => remove(key) ?? pause();
+    if (txHashes.length > 0) await removeNext(countRowKey(height));
+    for (const [index, hash] of txHashes.entries()) {
+      // A success is what is found from then on; the row of a failure may be that of another height.
+      if (txResults[index]?.code !== 0 && !this.isOfHeight(hash, height)) continue;
+      const wait = removeNext(txRowKey(hash));
+      if (wait !== undefined) await wait;
     }
-    const entries = await this.entriesOf(block, pause);
-    for (const value of entries.keys()) {
-      await remove(valueRowKey(valueKey(value), height));
-      await pause();
+    const values = new Set<string>();
+    addIndexed(values, blockEvents);
+    for (const { events } of txResults) {
+      addIndexed(values, events);
+      const wait = pause();
+      if (wait !== undefined) await wait;
+    }
+    for (const value of values) {
+      const wait = removeNext(valueRowKey(valueKey(value), height));
+      if (wait !== undefined) await wait;
     }
   }
 
@@ -250,5 +259,12 @@ export class Indexer {
 
   private requireEnabled(): void {
     if (!this.options.isEnabled) throw indexerError('index_off', 'transaction indexing is disabled on this node');
+  }
+}
+
+/** The values that `index` makes rows of. */
+function addIndexed(values: Set<string>, events: readonly LedgerEvent[]): void {
+  for (const { attributes } of events) {
+    for (const { value, index } of attributes) if (index) values.add(value);
   }
 }

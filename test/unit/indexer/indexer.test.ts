@@ -261,6 +261,52 @@ describe('indexer', () => {
     assert.equal(indexer.txByHash(hash), undefined);
   });
 
+  it('forgets the row of a success without a look at it, and that of a failure only when it is its own', async () => {
+    const kv = new MemoryKeyValue();
+    const reader = { base: () => 2, head: () => 3, results: async () => undefined };
+    const indexer = new Indexer({ kv, reader });
+    const [again, failed, paid] = ['once too early', 'never paid', 'paid'].map((text) => sha256(text)) as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+    ];
+    const heights = [
+      {
+        height: 1,
+        txHashes: [again, failed, paid],
+        txResults: [7, 7, 0].map((code) => txResult([], code)),
+        blockEvents: [],
+      },
+      { height: 2, txHashes: [again, paid], txResults: [0, 7].map((code) => txResult([], code)), blockEvents: [] },
+    ];
+    for (const block of heights) {
+      const batch = kv.batch();
+      await indexer.index(batch, block);
+      await batch.write({ sync: true });
+    }
+    const { get } = kv;
+    const forget = async (block: (typeof heights)[number]): Promise<number> => {
+      let reads = 0;
+      kv.get = (key) => {
+        reads += 1;
+        return get.call(kv, key);
+      };
+      const batch = kv.batch();
+      await indexer.forget(block, (key) => void batch.delete(key));
+      await batch.write({ sync: true });
+      kv.get = get;
+      return reads;
+    };
+    assert.equal(await forget(heights[0] as (typeof heights)[number]), 2);
+    assert.deepEqual(indexer.txByHash(again), { height: 2, index: 0 });
+    assert.deepEqual(
+      [failed, paid].map((hash) => indexer.txByHash(hash)),
+      [undefined, undefined],
+    );
+    assert.equal(await forget(heights[1] as (typeof heights)[number]), 1);
+    assert.deepEqual(await rowsOf(kv), []);
+  });
+
   it('notices a damaged row', async () => {
     const { indexer, kv } = await chainOf([block(1, [[event('e', { k: 'v' })]])]);
     for await (const [key, value] of kv.iterate({})) {
