@@ -122,6 +122,7 @@ class LevelKeyValue implements KeyValue {
 
   async compact(from: Uint8Array, to: Uint8Array): Promise<void> {
     try {
+      await this.guard?.whenRoom();
       // `level` is classic-level wherever the daemon runs, which alone knows this.
       await (this.database as Database & Compacting).compactRange(from, to);
     } catch (error) {

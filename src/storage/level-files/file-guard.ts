@@ -78,6 +78,11 @@ export class FileGuard {
     };
   }
 
+  /** Before a compaction, which merges tables: when there is room for those. */
+  async whenRoom(): Promise<void> {
+    await this.scrub?.whenRoom();
+  }
+
   async close(): Promise<void> {
     await this.scrub?.stop();
     this.prepared?.close();

@@ -60,6 +60,10 @@ export class HeldTables {
     return join(this.directory, tableNames(number)[0]);
   }
 
+  sizeOf(number: number): number {
+    return statSync(this.pathOf(number), { throwIfNoEntry: false })?.size ?? 0;
+  }
+
   private pathOf(number: number): string {
     return join(this.path, `${number}.ldb`);
   }

@@ -9,11 +9,14 @@ const FOLLOW_MS = 200;
 const MERGED_REST_MS = 20;
 const LIVE_REST_MS = 400;
 /**
- * Merged tables that may wait. Each takes its space, and each read looks at those that could hold its key: behind so
- * many there is no rest, and behind more the steps are longer.
+ * Bytes of merged tables that may wait, since each takes its space and each read looks at those that could hold its key.
+ * Behind a quarter of it there is no rest between the steps, which grow with what waits. Behind all of it they are as long
+ * as they get, and compactions that are asked for wait; those that LevelDB begins cannot.
  */
-const BACKLOG_MAX = 4;
-const LONGER_STEPS_MAX = 4;
+export const HELD_BYTES_MAX = 64 * 1024 * 1024;
+const NO_REST_BYTES = HELD_BYTES_MAX / 4;
+/** Longest step: of 4 MiB, some 8 ms. */
+const LONGEST_STEP = 8;
 
 /** Verifies all tables in the background: first those that were merged, then the others, over and over. */
 export class Scrub {
@@ -42,18 +45,31 @@ export class Scrub {
     await this.verifyMerged(0);
   }
 
+  /** Resolves when merged tables leave room for more of them, or it is stopped. */
+  async whenRoom(): Promise<void> {
+    while (!this.stopping.signal.aborted && this.guard.heldBytes(this.damaged) > HELD_BYTES_MAX) {
+      await wait(MERGED_REST_MS, undefined, { ref: false });
+    }
+  }
+
   private async run(): Promise<void> {
     try {
       for (;;) {
         await this.rest(LIVE_REST_MS);
         await this.verifyMerged();
-        for (const table of this.guard.liveTables()) {
-          await this.verify(table, LIVE_REST_MS);
-          await this.verifyMerged();
-        }
+        for (const table of this.guard.liveTables()) await this.verifyLive(table);
       }
     } catch (error) {
       if (!this.stopping.signal.aborted) this.report(error);
+    }
+  }
+
+  /** Merged tables come before each step: one table takes seconds, in which many are merged. */
+  private async verifyLive(table: TableFile): Promise<void> {
+    for (let next: number | undefined = 0; next !== undefined; ) {
+      await this.verifyMerged();
+      next = this.verifyStep(table, next, STEP_BLOCKS);
+      await this.rest(LIVE_REST_MS);
     }
   }
 
@@ -61,27 +77,23 @@ export class Scrub {
     for (;;) {
       const table = this.guard.nextMerged(this.damaged);
       if (table === undefined) return;
-      const behind = Math.floor(this.guard.backlog / BACKLOG_MAX);
-      const steps = STEP_BLOCKS * Math.min(1 + behind, LONGER_STEPS_MAX);
-      if (await this.verify(table, behind > 0 ? 0 : restMs, steps)) this.guard.release(table);
+      for (let next: number | undefined = 0; next !== undefined; ) {
+        const behind = Math.floor(this.guard.heldBytes(this.damaged) / NO_REST_BYTES);
+        next = this.verifyStep(table, next, STEP_BLOCKS * Math.min(1 + 2 * behind, LONGEST_STEP));
+        await this.rest(behind > 0 ? 0 : restMs);
+      }
+      if (!this.damaged.has(table.number)) this.guard.release(table);
     }
   }
 
-  /** False when it is damaged. */
-  private async verify(table: TableFile, restMs: number, blocks = STEP_BLOCKS): Promise<boolean> {
-    if (this.damaged.has(table.number)) return false;
-    let next: number | undefined = 0;
-    while (next !== undefined) {
-      const first: number = next;
-      next = undefined;
-      // A live table that was merged meanwhile and released is gone.
-      if (!this.guard.has(table)) return true;
-      this.attempt(() => {
-        next = this.guard.verifyPart(table, first, blocks);
-      }, table);
-      await this.rest(restMs);
-    }
-    return !this.damaged.has(table.number);
+  /** Where to go on; undefined at the end, when it is damaged, and when it was merged meanwhile and released. */
+  private verifyStep(table: TableFile, first: number, blocks: number): number | undefined {
+    if (this.damaged.has(table.number) || !this.guard.has(table)) return undefined;
+    let next: number | undefined;
+    this.attempt(() => {
+      next = this.guard.verifyPart(table, first, blocks);
+    }, table);
+    return next;
   }
 
   private attempt(work: () => void, table?: TableFile): void {

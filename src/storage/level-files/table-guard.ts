@@ -87,7 +87,7 @@ export class TableGuard {
     this.manifest = new Manifest(this.directory, name);
     // Those of an earlier run that were not verified to the end: nothing is known of their bounds.
     for (const number of this.held.list()) {
-      this.known.set(number, unknownTable(number));
+      this.known.set(number, unknownTable(number, this.held.sizeOf(number)));
     }
     this.compare(this.manifest);
     this.mark.set();
@@ -136,9 +136,11 @@ export class TableGuard {
     return undefined;
   }
 
-  /** Merged tables that wait. */
-  get backlog(): number {
-    return this.merged.size;
+  /** Bytes of the merged tables that wait, but for those of `damaged`, which stay. */
+  heldBytes(damaged: ReadonlySet<number>): number {
+    let bytes = 0;
+    for (const { table } of this.merged.values()) if (!damaged.has(table.number)) bytes += table.size;
+    return bytes;
   }
 
   has({ number }: TableFile): boolean {
@@ -234,8 +236,8 @@ export class TableGuard {
   }
 }
 
-function unknownTable(number: number): TableFile {
-  return { number, level: 0, size: 0, smallest: undefined, largest: undefined };
+function unknownTable(number: number, size = 0): TableFile {
+  return { number, level: 0, size, smallest: undefined, largest: undefined };
 }
 
 function byLevel(tables: Iterable<TableFile>): TableFile[][] {
