@@ -15,8 +15,11 @@ import { PruneCompaction } from './prune-compaction.ts';
 import { blockBase, headerBase, undoBase, undoBaseWithin } from './prune-limits.ts';
 import { type PaceLimits, PrunePace } from './prune-pace.ts';
 
-/** What a pruner may take of each second while the node runs: a tenth of the thread. */
-const PACE: PaceLimits = { rowsPerSecond: 50_000, msPerSecond: 100 };
+/** What a pruner may take while the node runs: a tenth of the thread, and up to a third when it is far behind. */
+const PACE: PaceLimits = { rowsPerSecond: 50_000, shareMin: 0.1, shareMax: 0.33 };
+/** It is far behind when as many heights as this part of what is kept, or so many, are still there. */
+const BEHIND_PART = 0.1;
+const BEHIND_MIN = 10;
 /** The bases are raised in steps of this part of what is kept, because each step is a synced write. */
 const STEP_PART = 64;
 const STEP_MAX = 100;
@@ -91,6 +94,7 @@ export class Pruning {
     this.stopping = true;
     this.pace.stop();
     await this.running;
+    await this.compaction.stop();
   }
 
   /** Forgets now what these limits do not keep, without a budget, and gives the space back. Throws what goes wrong. */
@@ -99,12 +103,16 @@ export class Pruning {
     let pruned: Pruned = { steps: 0, rows: 0 };
     const work = async (): Promise<void> => {
       const { clock, kv } = this.components;
-      const deletes = new SlicedDeletes(kv, () => clock.yield());
+      const deletes = new SlicedDeletes(kv, async (_rows, write) => {
+        await write();
+        await clock.yield();
+      });
+      const pause = workSlice(clock);
       const goesOn = (): boolean => signal?.aborted !== true && !this.stopping;
       // An earlier run may have left something below bases that are where they should be.
       for (let raised = true; raised && goesOn(); ) {
         raised = await this.raise(options, 1);
-        while (goesOn() && (await this.step(deletes))) {
+        while (goesOn() && (await this.step(deletes, pause))) {
           pruned = { steps: pruned.steps + 1, rows: deletes.rows };
           onProgress(pruned);
         }
@@ -124,12 +132,26 @@ export class Pruning {
 
   private async run(): Promise<void> {
     const { kv } = this.components;
-    const deletes = new SlicedDeletes(kv, (rows) => this.pace.spend(rows));
+    const { pace } = this;
+    const deletes = new SlicedDeletes(kv, (rows, write) => pace.write(rows, write));
+    const pause: Pause = () => pace.pause();
     await this.raise(this.limits, STEP_MAX);
-    while (!this.stopping && (await this.step(deletes)));
+    pace.begin();
+    do {
+      pace.setBehind(this.behind());
+      this.giveBack();
+      await pause();
+    } while (!this.stopping && (await this.step(deletes, pause)));
     await deletes.flush();
-    this.compaction.deleted(deletes.rows);
-    if (!this.stopping) await this.compaction.some(this.components.blockStore.base);
+    this.giveBack();
+  }
+
+  private giveBack(): void {
+    if (this.stopping) return;
+    const { blockStore, undo } = this.components;
+    const { retainBlocks: blocks, undoHeights: states } = this.limits;
+    const kept = { blockBase: blockStore.base, stateBase: undo.base, blocks, states };
+    this.compaction.begin(kept, (error) => this.failed(error));
   }
 
   /** Raises the bases to where the limits say. False when they are there already, or nearly. */
@@ -172,21 +194,39 @@ export class Pruning {
     return true;
   }
 
+  /** 1 for far behind the limits. */
+  private behind(): number {
+    const { undo, blockStore, chainState, neededFrom } = this.components;
+    const { retainBlocks, undoHeights } = this.limits;
+    const { height: head } = chainState();
+    const { nextBlock = blockStore.base } = this.blocks;
+    const blocks = blockBase({ base: blockStore.base, head }, retainBlocks, neededFrom()) - nextBlock;
+    const states = undoBase({ base: undo.base, head }, undoHeights) - undo.base + undo.left;
+    const far = (kept: number): number => Math.max(BEHIND_MIN, kept * BEHIND_PART);
+    return Math.max(blocks / far(retainBlocks), states / far(undoHeights));
+  }
+
   /** Deletes what one height left behind. False when there is nothing to do. */
-  private async step(deletes: SlicedDeletes): Promise<boolean> {
+  private async step(deletes: SlicedDeletes, pause: Pause): Promise<boolean> {
     const { undo } = this.components;
-    if (await undo.sweep(deletes, (height, error) => this.odd(height, error))) return true;
+    const { rows } = deletes;
+    if (await undo.sweep(deletes, (height, error) => this.odd(height, error), pause)) {
+      this.compaction.stateDeleted(deletes.rows - rows);
+      return true;
+    }
     const height = this.blocks.nextBlock;
     if (height === undefined) return this.blocks.deleteHeader(deletes);
-    const found = await this.read(height);
-    if (found !== undefined) await this.forgetIndex(height, found, deletes);
+    const found = await this.read(height, pause);
+    if (found !== undefined) await this.forgetIndex(height, found, deletes, pause);
     await this.blocks.deleteBlock(height, found?.block, deletes);
+    const txBytes = found?.block.txs.reduce((bytes, tx) => bytes + tx.length, 0) ?? 0;
+    this.compaction.blockDeleted(deletes.rows - rows, txBytes);
     return true;
   }
 
-  private async read(height: number): Promise<PrunedHeight | undefined> {
+  private async read(height: number, pause: Pause): Promise<PrunedHeight | undefined> {
     try {
-      return await this.blocks.read(height, this.slice());
+      return await this.blocks.read(height, pause);
     } catch (error) {
       if (!(error instanceof MachineError) || error.code !== 'damaged') throw error;
       // Its index rows stay: nothing tells which they are, and nothing follows them any more.
@@ -195,19 +235,18 @@ export class Pruning {
     }
   }
 
-  private async forgetIndex(height: number, { block, results }: PrunedHeight, deletes: SlicedDeletes): Promise<void> {
-    const { indexer } = this.components;
-    const pause = this.slice();
+  private async forgetIndex(
+    height: number,
+    { block, results }: PrunedHeight,
+    deletes: SlicedDeletes,
+    pause: Pause,
+  ): Promise<void> {
     const txHashes: Uint8Array[] = [];
     for (const tx of block.txs) {
       txHashes.push(txHash(tx));
       await pause();
     }
-    await indexer.forget({ height, txHashes, ...results }, (key) => deletes.delete(key), pause);
-  }
-
-  private slice(): Pause {
-    return workSlice(this.components.clock);
+    await this.components.indexer.forget({ height, txHashes, ...results }, (key) => deletes.delete(key), pause);
   }
 
   private odd(height: number, error: MachineError): void {

@@ -228,8 +228,11 @@ export class State implements StateReader {
     const { pruning, pause } = this;
     const target = Math.min(base, this.head.height);
     if (target > pruning.base) await pruning.raise(target);
-    const deletes = new SlicedDeletes(this.kv, pause);
-    while (await pruning.sweep(deletes, () => {}));
+    const deletes = new SlicedDeletes(this.kv, async (_rows, write) => {
+      await write();
+      await pause();
+    });
+    while (await pruning.sweep(deletes, () => {})) await deletes.flush();
   }
 
   /**

@@ -4,6 +4,7 @@ import { KEY_SPACE } from '#storage/key-space.ts';
 import type { SlicedDeletes } from '#storage/sliced-deletes.ts';
 import { assert } from '#util/assert.ts';
 import { MachineError } from '#util/errors.ts';
+import { NEVER_PAUSE, type Pause } from '#util/pause.ts';
 import { BASE_KEY, decodeBase, decodeSwept, encodeBase, encodeSwept, SWEPT_KEY } from './rows.ts';
 import {
   type ChangedKeys,
@@ -51,6 +52,11 @@ export class UndoPruner {
     return this.baseHeight;
   }
 
+  /** Heights up to the base of which there are undo rows still. */
+  get left(): number {
+    return this.swept === undefined ? 0 : Math.max(0, this.baseHeight + 1 - this.swept);
+  }
+
   /** Bytes of the undo rows of all heights up to this one, from the base on, pruned ones included. */
   bytesUpTo(height: number): number {
     if (height <= this.baseHeight) return this.baseBytes;
@@ -72,21 +78,24 @@ export class UndoPruner {
 
   /**
    * Deletes the undo rows of the lowest height that still has some, if it is the base or below: each row holds a value
-   * from before its height. False when there is nothing left to do. A run that was cut off is completed by the next.
+   * from before its height. False when there is nothing left to do. A run that was cut off is completed by the next. What
+   * it deletes is written with the batch, which may come later.
    */
-  async sweep(deletes: SlicedDeletes, onOdd: OnOdd): Promise<boolean> {
+  async sweep(deletes: SlicedDeletes, onOdd: OnOdd, pause: Pause = NEVER_PAUSE): Promise<boolean> {
     this.swept ??= await this.lowestList();
     const height = this.swept;
     if (height > this.baseHeight) return this.sweepDeletions(deletes);
     const list = this.list(height, onOdd);
     for (const [store, keys] of list?.stores ?? []) {
       const prefix = undoPrefix(store);
-      for (const key of keys) await deletes.delete(undoKey(prefix, key, height));
+      for (const key of keys) {
+        const wait = deletes.delete(undoKey(prefix, key, height)) ?? pause();
+        if (wait !== undefined) await wait;
+      }
     }
     // The list goes last: as long as it exists, its undo rows may.
     deletes.put(SWEPT_KEY, encodeSwept(height + 1));
     await deletes.delete(changedKeysKey(height));
-    await deletes.flush();
     this.swept = height + 1;
     return true;
   }

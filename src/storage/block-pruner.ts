@@ -81,8 +81,7 @@ export class BlockPruner {
       if (this.kv.get(rowKey(kind, height), TO_BE_DELETED) !== undefined) await deletes.delete(rowKey(kind, height));
     }
     if (meta !== undefined) await deletes.delete(hashKey(meta.blockId.hash));
-    // These belong together: evidence is judged by the commit that was in the block.
-    await deletes.flush();
+    // These go in one batch, which only a delete ends: evidence is judged by the commit that was in the block.
     if (block !== undefined && height - 1 >= this.ranges.headerBase) {
       deletes.put(rowKey(ROW.commit, height - 1), withChecksum(encodeCommit(block.lastCommit)));
     }

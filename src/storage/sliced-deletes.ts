@@ -1,7 +1,10 @@
 import type { KeyValue, WriteBatch } from '#ports/key-value.ts';
 
-/** Rows of one batch: a fraction of a millisecond in LevelDB, behind which a block's batch may have to wait. */
-const BATCH_ROWS = 250;
+/** Rows of one batch: a millisecond in LevelDB, behind which a block's batch may have to wait. */
+const BATCH_ROWS = 1_000;
+
+/** Writes a batch of so many rows, and may take its time over it. */
+export type WriteRows = (rows: number, write: () => Promise<void>) => Promise<void>;
 
 /**
  * Deletes many rows in small batches, not synced: after a power cut some of the last ones may be there again, so what
@@ -9,14 +12,13 @@ const BATCH_ROWS = 250;
  */
 export class SlicedDeletes {
   private readonly kv: KeyValue;
-  private readonly afterBatch: (rows: number) => Promise<void>;
+  private readonly write: WriteRows;
   private batch: WriteBatch | undefined;
   private written = 0;
 
-  /** `afterBatch` is told the rows of each batch; it may take its time. */
-  constructor(kv: KeyValue, afterBatch: (rows: number) => Promise<void>) {
+  constructor(kv: KeyValue, write: WriteRows) {
     this.kv = kv;
-    this.afterBatch = afterBatch;
+    this.write = write;
   }
 
   /** Rows deleted or put so far. */
@@ -42,7 +44,6 @@ export class SlicedDeletes {
     if (batch === undefined) return;
     this.batch = undefined;
     this.written += batch.length;
-    await batch.write({ sync: false });
-    await this.afterBatch(batch.length);
+    await this.write(batch.length, () => batch.write({ sync: false }));
   }
 }

@@ -211,7 +211,7 @@ describe('Pruning', () => {
         () => false,
       );
       if (finished) {
-        assert.ok(cutAfter > 20, `${cutAfter} batches`);
+        assert.ok(cutAfter > 10, `${cutAfter} batches`);
         return;
       }
       writes.mend();
