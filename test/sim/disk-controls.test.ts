@@ -5,8 +5,8 @@ import type { DiskBreak } from './disk/disk-port.ts';
 import { World } from './world/world.ts';
 
 const HEIGHTS = 15;
-/** Runs in which a broken promise of the disk must show. */
-const SEEDS = 12;
+/** Runs in which a broken promise of the disk must show: one of four or five shows it, and which do is chance. */
+const SEEDS = 30;
 
 /** The checker that finds the break. */
 async function finderOf(brokenRule: DiskBreak): Promise<string> {
@@ -20,7 +20,7 @@ async function finderOf(brokenRule: DiskBreak): Promise<string> {
 }
 
 describe('sim: a disk that breaks a promise is found out', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   it('a signer without fsync', async () => {
     assert.match(await finderOf('signerNotSynced'), /^(signing record|restart)$/);
