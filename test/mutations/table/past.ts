@@ -3,6 +3,9 @@ import { type Mutation, mutationsOf, testsOf } from '../mutation.ts';
 const past = testsOf('test/unit/state/past.test.ts');
 const pruning = testsOf('test/unit/node/pruning.test.ts');
 const limits = testsOf('test/unit/node/prune-limits.test.ts');
+const pace = testsOf('test/unit/node/prune-pace.test.ts');
+const scrub = testsOf('test/unit/storage/level-files/scrub.test.ts');
+const indexer = testsOf('test/unit/indexer/indexer.test.ts');
 const store = testsOf('test/unit/storage/block-store.test.ts');
 
 /** What is kept of old heights, and that a lost row of it is noticed. */
@@ -84,6 +87,49 @@ export const PAST_RULES: readonly Mutation[] = [
       'this.visibleHeaderBase > this.putHeaderBase && this.shows(this.putHeaderBase)',
       'this.visibleHeaderBase > this.putHeaderBase',
       [store('takes headers of earlier heights')],
+    ],
+  ]),
+  ...mutationsOf('src/node/prune-pace.ts', [
+    [
+      'pruner: only its own slices count',
+      'this.sliceStartMs = this.components.clock.monotonicMs();',
+      '',
+      [pace('counts its own work'), pace('takes its least share')],
+    ],
+    [
+      'pruner: its share is bounded',
+      'Math.min(1, Math.max(0, behind))',
+      'Math.max(0, behind)',
+      [pace('up to its bound')],
+    ],
+    [
+      'pruner: time is not saved up',
+      'Math.min(this.sliceMs, this.creditMs',
+      'Math.min(1e9, this.creditMs',
+      [pace('after a long rest')],
+    ],
+    ['pruner: rows are counted', 'this.creditRows -= rows;', '', [pace('counts rows')]],
+  ]),
+  ...mutationsOf('src/indexer/indexer.ts', [
+    [
+      "pruner: a failure's row may be that of another height",
+      '&& !this.isOfHeight(hash, height)) continue;',
+      '&& height < 0) continue;',
+      [indexer('only when it is its own')],
+    ],
+  ]),
+  ...mutationsOf('src/storage/level-files/scrub.ts', [
+    [
+      'held tables: merged ones come before each step of a live one',
+      'await this.verifyMerged();\n      next = this',
+      'next = this',
+      [scrub('before the next step')],
+    ],
+    [
+      'held tables: compactions wait behind the bound',
+      'this.guard.heldBytes(this.damaged) > HELD_BYTES_MAX',
+      'this.guard.heldBytes(this.damaged) < 0',
+      [scrub('lets compactions wait')],
     ],
   ]),
 ];
