@@ -2,7 +2,7 @@ import type { CheckResult } from '#app/contract.ts';
 import type { Clock } from '#ports/clock.ts';
 import { toLatin1 } from '#util/bytes.ts';
 import { framedSize } from '#util/framing.ts';
-import { LruMap } from '#util/lru-map.ts';
+import { RecentHashes } from '#util/recent-hashes.ts';
 import { Admission, type Candidate } from './admission.ts';
 import type { AdmitResult, Decoded, MempoolApp, MempoolTx, TxSource } from './contract.ts';
 import type { AccountQueue, Entry } from './entry.ts';
@@ -61,7 +61,7 @@ export class Mempool<Tx extends MempoolTx> {
   private readonly pending: Pending<Tx>;
   private readonly admission: Admission<Tx>;
   /** Hashes that a block took with success: not to be looked at again. What failed or was dropped may come back. */
-  private readonly committed: LruMap<string, true>;
+  private readonly committed: RecentHashes;
   /** Entries that name a last height. */
   private readonly timed = new Set<Entry<Tx>>();
   private limits: BlockLimits = { maxDataBytes: -1, maxGas: -1n };
@@ -74,7 +74,7 @@ export class Mempool<Tx extends MempoolTx> {
     this.components = components;
     this.options = { ...DEFAULT_MEMPOOL_OPTIONS, ...options };
     this.metrics = components.metrics ?? NO_MEMPOOL_METRICS;
-    this.committed = new LruMap(this.options.cacheSize);
+    this.committed = new RecentHashes(this.options.cacheSize);
     const { app, clock } = components;
     this.pending = new Pending({ app, index: this.index, failed: (entry) => this.forgetEntry(entry, 'recheck') });
     this.admission = new Admission(
@@ -160,7 +160,7 @@ export class Mempool<Tx extends MempoolTx> {
       if (entry !== undefined) committed.push(entry);
       const waiting = this.admission.get(key);
       if (waiting !== undefined) waiting.committed = code === 0;
-      if (code === 0) this.committed.set(key, true);
+      if (code === 0) this.committed.add(hash);
     }
     this.pending.headMoved(this.changedQueues(committed, block.changedAccounts));
     this.pending.remove(committed);
@@ -211,7 +211,7 @@ export class Mempool<Tx extends MempoolTx> {
     if (bytes.length > maxTxBytes) return this.refused(refuseTooLarge(maxTxBytes, bytes.length), 'too_large');
     const hash = this.components.hashTx(bytes);
     const key = toLatin1(hash);
-    if (this.committed.has(key) || this.index.byHash.has(key) || this.admission.get(key) !== undefined) {
+    if (this.committed.has(hash) || this.index.byHash.has(key) || this.admission.get(key) !== undefined) {
       return this.refused(refuseInCache(hash), 'in_cache');
     }
     const decoded = this.components.app.decode(bytes, hash);

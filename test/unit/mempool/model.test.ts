@@ -6,7 +6,7 @@ import type { Pending } from '#mempool/pending.ts';
 import type { TxIndex } from '#mempool/tx-index.ts';
 import { toLatin1 } from '#util/bytes.ts';
 import { framedSize } from '#util/framing.ts';
-import type { LruMap } from '#util/lru-map.ts';
+import type { RecentHashes } from '#util/recent-hashes.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 import { encodeFake, FakeLedger, type FakeTx, hashTx } from './fake-ledger.ts';
@@ -22,7 +22,7 @@ interface Internals {
   readonly index: TxIndex<FakeTx>;
   readonly pending: Pending<FakeTx>;
   readonly timed: ReadonlySet<Entry<FakeTx>>;
-  readonly committed: LruMap<string, true>;
+  readonly committed: RecentHashes;
 }
 
 /** Time passes at every look at it, so that a slice may end after any step of work. */

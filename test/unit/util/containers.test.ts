@@ -1,8 +1,11 @@
-import { deepEqual, equal, rejects, throws } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict';
+import { sha256 } from '#crypto/hash.ts';
 import { BinaryHeap } from '#util/binary-heap.ts';
 import { BoundedQueue } from '#util/bounded-queue.ts';
+import { equalBytes } from '#util/bytes.ts';
 import { framedSize, varintSize } from '#util/framing.ts';
 import { LruMap } from '#util/lru-map.ts';
+import { RecentHashes } from '#util/recent-hashes.ts';
 import { SerialQueue } from '#util/serial-queue.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
@@ -28,6 +31,49 @@ describe('BinaryHeap', () => {
         equal(heap.peek(), model[0]);
       }
     }
+  });
+});
+
+describe('RecentHashes', () => {
+  /** Few first bytes, so that most hashes want the same buckets, also across the end of the table. */
+  function crowdedHash(random: () => number): Uint8Array {
+    const hash = new Uint8Array(32).fill(random() < 0.5 ? 0xff : 0);
+    hash[3] = random() < 0.5 ? 0xff : 0xfe;
+    hash[31] = Math.floor(random() * 200);
+    return hash;
+  }
+
+  it('knows the last ones that were added, as a list does, after random operations', () => {
+    const random = seededRandom(2);
+    for (const capacity of [0, 1, 7, 100, 300]) {
+      const hashes = new RecentHashes(capacity);
+      let model: Uint8Array[] = [];
+      const isKnown = (hash: Uint8Array): boolean => model.some((known) => equalBytes(known, hash));
+      for (let i = 0; i < 2_000; i++) {
+        const hash = crowdedHash(random);
+        equal(hashes.has(hash), isKnown(hash));
+        if (!isKnown(hash) && capacity > 0) model = [...model, hash].slice(-capacity);
+        hashes.add(hash);
+        equal(hashes.size, model.length);
+        if (i === 1_000) {
+          hashes.clear();
+          model = [];
+        }
+      }
+    }
+  });
+
+  it('grows to its capacity, forgets nothing on the way and one by one from there on', () => {
+    const capacity = 3_000;
+    const hashes = new RecentHashes(capacity);
+    const hashOf = (i: number): Uint8Array => sha256(new Uint8Array([i, i >> 8]));
+    for (let i = 0; i < 2 * capacity; i++) {
+      hashes.add(hashOf(i));
+      ok(hashes.has(hashOf(i)) && hashes.has(hashOf(Math.max(0, i - capacity + 1))));
+      if (i >= capacity) ok(!hashes.has(hashOf(i - capacity)));
+    }
+    equal(hashes.size, capacity);
+    throws(() => hashes.add(new Uint8Array(20)), /32 bytes/);
   });
 });
 
