@@ -1,3 +1,5 @@
+import type { Block } from '#types/block.ts';
+import type { TxResult } from '#types/results.ts';
 import { refuse } from './errors.ts';
 import type { BlockResults, NodeApi, StoredBlock } from './node-api.ts';
 import type { ParamValue } from './params.ts';
@@ -12,16 +14,16 @@ const CACHED_TXS = 500;
 
 type Chain = Pick<NodeApi, 'head' | 'base' | 'block' | 'results'>;
 
-interface Kept<T> {
-  readonly value: T;
-  readonly txs: number;
+/** A block with what came of its transactions. */
+export interface ExecutedBlock {
+  readonly block: Block;
+  readonly txResults: readonly TxResult[];
 }
 
 /** Reads by height with CometBFT's refusals, so that "not there" is always said in the words that clients match. */
 export class ChainReader {
   private readonly node: Chain;
-  private readonly blocks = new Map<number, Kept<StoredBlock>>();
-  private readonly results = new Map<number, Kept<BlockResults>>();
+  private readonly executed = new Map<number, ExecutedBlock>();
 
   constructor(node: Chain) {
     this.node = node;
@@ -44,14 +46,27 @@ export class ChainReader {
     return height;
   }
 
-  block(height: number): Promise<StoredBlock> {
-    const count = ({ block }: StoredBlock): number => block.txs.length;
-    return this.cached(this.blocks, height, count, () => this.node.block(height));
+  /** Not kept here: who asks for a whole block has all of it then. */
+  async block(height: number): Promise<StoredBlock> {
+    return this.present(await this.node.block(height), height);
   }
 
-  blockResults(height: number): Promise<BlockResults> {
-    const count = ({ txResults }: BlockResults): number => txResults.length;
-    return this.cached(this.results, height, count, () => this.node.results(height));
+  /** Not kept here, either. */
+  async blockResults(height: number): Promise<BlockResults> {
+    return this.present(await this.node.results(height), height);
+  }
+
+  /** For single transactions: who asks for one is likely to ask for more of the block. */
+  async executedBlock(height: number): Promise<ExecutedBlock> {
+    const kept = this.executed.get(height);
+    if (kept !== undefined) return kept;
+    const { block } = await this.block(height);
+    const { txResults } = await this.blockResults(height);
+    const executed = { block, txResults };
+    this.executed.delete(height);
+    this.executed.set(height, executed);
+    this.dropOldest();
+    return executed;
   }
 
   /** Turns "not kept" into the refusal that names the lowest height. */
@@ -60,29 +75,15 @@ export class ChainReader {
     return value;
   }
 
-  private async cached<T>(
-    cache: Map<number, Kept<T>>,
-    height: number,
-    count: (value: T) => number,
-    load: () => Promise<T | undefined>,
-  ): Promise<T> {
-    const kept = cache.get(height);
-    if (kept !== undefined) return kept.value;
-    const value = this.present(await load(), height);
-    cache.delete(height);
-    cache.set(height, { value, txs: count(value) });
-    dropOldest(cache);
-    return value;
-  }
-}
-
-function dropOldest(cache: Map<number, Kept<unknown>>): void {
-  let txs = 0;
-  for (const kept of cache.values()) txs += kept.txs;
-  for (const [height, kept] of cache) {
-    if (cache.size === 1 || (cache.size <= CACHED_HEIGHTS && txs <= CACHED_TXS)) return;
-    cache.delete(height);
-    txs -= kept.txs;
+  private dropOldest(): void {
+    let txs = 0;
+    for (const { txResults } of this.executed.values()) txs += txResults.length;
+    for (const [height, { txResults }] of this.executed) {
+      const { size } = this.executed;
+      if (size === 1 || (size <= CACHED_HEIGHTS && txs <= CACHED_TXS)) return;
+      this.executed.delete(height);
+      txs -= txResults.length;
+    }
   }
 }
 

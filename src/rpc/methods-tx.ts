@@ -140,8 +140,7 @@ export class TxMethods {
   }
 
   private async txJson({ height, index }: TxPosition, prove: boolean): Promise<{ readonly [key: string]: Json }> {
-    const { block } = await this.reader.block(height);
-    const { txResults } = await this.reader.blockResults(height);
+    const { block, txResults } = await this.reader.executedBlock(height);
     const tx = this.reader.present(block.txs[index], height);
     const result = this.reader.present(txResults[index], height);
     const found = {

@@ -7,7 +7,6 @@ import type { ValidatorSet } from '#types/validator-set.ts';
 import { assert } from '#util/assert.ts';
 import { equalBytes } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
-import { LruMap } from '#util/lru-map.ts';
 import { NEVER_PAUSE, type Pause } from '#util/pause.ts';
 import { BlockPruner } from './block-pruner.ts';
 import { BlockRanges } from './block-ranges.ts';
@@ -26,6 +25,7 @@ import {
 } from './block-rows.ts';
 import { checkedValue, damaged } from './checksummed.ts';
 import type { StorageErrorCode } from './errors.ts';
+import { RecentBlocks } from './recent-blocks.ts';
 import {
   putBlockRows,
   putHeaderRows,
@@ -35,9 +35,6 @@ import {
   type StoredSeed,
 } from './stored-height.ts';
 import { ValidatorRows } from './validator-rows.ts';
-
-/** Decoded blocks in memory: clients ask for the newest ones again and again. */
-const CACHED_BLOCKS = 8;
 
 export type { BlockMeta, HeightResults } from './block-rows.ts';
 export type { StoredBlock, StoredHeader, StoredHeight, StoredSeed } from './stored-height.ts';
@@ -53,7 +50,7 @@ export class BlockStore {
   private readonly validatorRows: ValidatorRows;
   /** Heights whose rows were damaged and put again. */
   private readonly mended = new Set<number>();
-  private readonly blocks = new LruMap<number, Block>(CACHED_BLOCKS);
+  private readonly blocks = new RecentBlocks();
 
   private constructor(kv: KeyValue, ranges: BlockRanges, validatorRows: ValidatorRows) {
     this.kv = kv;
