@@ -49,8 +49,11 @@ export const DEFAULT_UNDO_BYTES_MAX = 2_147_483_648;
 export const DEFAULT_RETAIN_BLOCKS = 0;
 /** Files that LevelDB may hold open: it is fast with few, and a machine runs many nodes. */
 export const DEFAULT_MAX_OPEN_FILES = 64;
-/** Bytes of LevelDB's block cache: 32 MiB holds the hot leaves of some hundred thousand accounts. */
-export const DEFAULT_CACHE_BYTES = 33_554_432;
+/**
+ * Bytes of LevelDB's block cache: 8 MiB. Hot leaves have a cache of their own and the newest blocks, too; what is read here
+ * is read once, by clients and the pruner, and stays in the system's cache.
+ */
+export const DEFAULT_CACHE_BYTES = 8_388_608;
 
 /**
  * Heights: 20 minutes of the fastest chain, 7 hours of empty blocks. A node that joins has few blocks to follow, and
