@@ -2,6 +2,7 @@ import { sha256 } from '#crypto/hash.ts';
 import type { KeyValue } from '#ports/key-value.ts';
 import { damaged } from '#storage/checksummed.ts';
 import { assert } from '#util/assert.ts';
+import { ByteSlabs } from '#util/byte-slabs.ts';
 import { toLatin1 } from '#util/bytes.ts';
 import type { LeafHasher } from './leaf-changes.ts';
 import { NO_NODE } from './node-pool.ts';
@@ -10,10 +11,14 @@ import type { Staged } from './staged.ts';
 import type { StoreName } from './store.ts';
 import type { Trie } from './trie.ts';
 import { ValueCache } from './value-cache.ts';
-import { ValueSlabs } from './value-slabs.ts';
 import { isSentinel, type Version } from './version.ts';
 
 const HASH_BYTES = 32;
+/**
+ * The database returns a buffer for each value, and tens of thousands of these that stay for some blocks cost the garbage
+ * collector more than a block's hashes. A slab is as large as Node's own pool of small buffers.
+ */
+const VALUE_SLABS = { slabBytes: 8 * 1024, copyMax: 1024 };
 
 /** A value at the head, and the height that wrote it. */
 export interface HeadValue {
@@ -36,7 +41,7 @@ export class HeadValues {
   private headVersion: Version;
   /** The last staged version that was written: its batch may be visible in the database earlier or later than here. */
   private recent: Staged | undefined;
-  private readonly slabs = new ValueSlabs();
+  private readonly slabs = new ByteSlabs(VALUE_SLABS);
   private readonly scratch = new Uint8Array(HASH_BYTES);
 
   constructor(
