@@ -21,7 +21,7 @@ export const PAIR_BYTES = (PAIR_WORDS + 1 + 2 * HASH_WORDS) * WORD_BYTES;
 
 /** Bit of a leaf: behind a key hash's last. */
 export const LEAF_BIT = 256;
-/** In place of a bit: there is no node. Only beside a root. */
+/** In place of a bit: there is no node. Beside a root, in free pairs, and in NO_NODE; behind a leaf's, so that walks end. */
 const NOTHING = 0xffff;
 const BIT_SHIFT = 4;
 const BIT_MASK = 0xffff;
@@ -108,8 +108,9 @@ export class NodePool {
     return (this.link(node) << 1) | side;
   }
 
-  /** Key id of a leaf. */
+  /** Key id of a leaf. A walk down a tree that nobody holds any more ends at something else. */
   key(leaf: number): number {
+    assert(this.bit(leaf) === LEAF_BIT, 'a leaf of a tree that is held');
     return this.link(leaf);
   }
 
@@ -257,6 +258,8 @@ export class NodePool {
     const slab = pair >>> SLAB_SHIFT;
     const at = pair & SLAB_MASK;
     if (slab === this.slabs.length) this.setSlab(slab, slab === 0 ? FIRST_PAIRS : SLAB_PAIRS);
+    // So that no walk goes on from a node that is none.
+    if (pair === 1) this.set(NO_NODE, NOTHING, NO_NODE);
     else if (at === this.references[slab]?.length) this.setSlab(slab, Math.min(at * GROWTH, SLAB_PAIRS));
     this.nextUnused++;
     return pair;

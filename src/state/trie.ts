@@ -34,7 +34,7 @@ export class Trie {
     const { nodes } = this;
     let node = root;
     if (node === NO_NODE) return NO_NODE;
-    for (let bit = nodes.bit(node); bit !== LEAF_BIT; bit = nodes.bit(node)) {
+    for (let bit = nodes.bit(node); bit < LEAF_BIT; bit = nodes.bit(node)) {
       node = nodes.child(node, bitAt(hashes, offset, bit));
     }
     return node;
@@ -69,7 +69,7 @@ export class Trie {
         for (const index of walks) {
           const node = found[index] as number;
           const bit = nodes.bit(node);
-          if (bit === LEAF_BIT) continue;
+          if (bit >= LEAF_BIT) continue;
           found[index] = nodes.child(node, bitAt(hashes, index * HASH_BYTES, bit));
           isMoving = true;
         }
@@ -98,7 +98,7 @@ export class Trie {
   path(root: number, hashes: Uint8Array, offset: number): number[] {
     const { nodes } = this;
     const path = [root];
-    for (let node = root; !nodes.isLeaf(node); path.push(node)) {
+    for (let node = root; nodes.bit(node) < LEAF_BIT; path.push(node)) {
       node = nodes.child(node, bitAt(hashes, offset, nodes.bit(node)));
     }
     return path;

@@ -83,6 +83,17 @@ describe('KeyArena', () => {
 });
 
 describe('Trie', () => {
+  it('answers nothing about a tree that nobody holds, and does not walk for ever', () => {
+    const trie = new Trie();
+    const leaves = new LeafList();
+    const hashes = Array.from({ length: 50 }, (_, i) => sha256(Uint8Array.of(i)));
+    for (const [i, hash] of hashes.entries()) leaves.add(trie.keys.add(Uint8Array.of(i), hash, 0), HASH, 0);
+    const root = trie.build(leaves);
+    trie.nodes.release(root);
+    trie.nodes.collect(1000);
+    for (const hash of hashes) assert.throws(() => trie.find(root, hash, 0), /a tree that is held/);
+  });
+
   it('finds many keys as it finds each, whichever are absent', () => {
     // Hashes that differ in one byte alone: neighbours often part where the tree does not.
     const hashOf = (byte: number): Uint8Array => Uint8Array.from({ length: 32 }, (_, i) => (i === 1 ? byte : 7));
