@@ -61,18 +61,18 @@ export async function exportSnapshot(
 ): Promise<ExportedSnapshot> {
   const { output } = request;
   const info = find(source.archive, request.height);
-  const lightBlocks = await lightBlocksOf(source, info.height);
-  const header: SnapshotFileHeader = {
-    chain_id: source.chainId,
-    genesis_hash: toHex(source.genesisHash),
-    height: info.height,
-    id: toHex(info.id),
-    chunks: info.chunks,
-    leaves: info.leaves,
-    light_blocks: lightBlocks.length,
-  };
   const writer = await SnapshotFileWriter.create(output);
   try {
+    const lightBlocks = await lightBlocksOf(source, info.height);
+    const header: SnapshotFileHeader = {
+      chain_id: source.chainId,
+      genesis_hash: toHex(source.genesisHash),
+      height: info.height,
+      id: toHex(info.id),
+      chunks: info.chunks,
+      leaves: info.leaves,
+      light_blocks: lightBlocks.length,
+    };
     await writer.section(SECTION.header, new TextEncoder().encode(JSON.stringify(header)));
     await writer.section(SECTION.manifest, there(await source.archive.manifest(info.height), info));
     for (const block of lightBlocks) await writer.section(SECTION.lightBlock, encodeLightBlock(block));
@@ -84,18 +84,13 @@ export async function exportSnapshot(
     await writeHeaders(writer, source, info.height, signal);
     await writer.section(SECTION.end, new Uint8Array(0));
     await writer.finish();
+    const { header: trusted } = lightBlocks[1] as LightBlock;
+    const trust = { trust_height: trusted.height, trust_hash: toHex(hashHeader(trusted)) };
+    return { file: output, ...header, bytes: writer.bytes, ...trust };
   } catch (error) {
     await writer.abandon();
     throw error;
   }
-  const trusted = (lightBlocks[1] as LightBlock).header;
-  return {
-    file: output,
-    ...header,
-    bytes: writer.bytes,
-    trust_height: trusted.height,
-    trust_hash: toHex(hashHeader(trusted)),
-  };
 }
 
 /** Headers with their commits and validators below the height: without them a node cannot judge evidence. */

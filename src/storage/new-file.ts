@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { type FileHandle, link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { BizraError } from '#util/errors.ts';
@@ -7,10 +8,12 @@ import { attempt, syncDirectory } from './node-files.ts';
 const OWNER_ONLY = 0o600;
 /** Were all of it flushed at the end, the node's own syncs would wait behind it. */
 const SYNC_EVERY_BYTES = 8 * 1024 * 1024;
-/** Name of a file that is being written: its name to be, and the process that writes it. */
-const PARTIAL = /^(.+)\.(\d+)\.partial$/;
+/** Name of a file that is being written: its name to be, the process that writes it, and which of its files it is. */
+const PARTIAL = /^(.+)\.(\d+)(?:-[0-9a-f]+)?\.partial$/;
 /** Ids tell nothing about processes of another machine or container, but they would have written meanwhile. */
 const SILENT_MS = 10 * 60_000;
+/** Two files of one name may be written by one process: the first that is whole gets the name. */
+const SUFFIX_BYTES = 4;
 
 export interface NewFileOptions {
   readonly mode?: number;
@@ -42,11 +45,9 @@ export class NewFile {
     if (!(await isThere(directory)))
       throw new BizraError<StorageErrorCode>('no_such_file', `there is no directory ${directory}: make it first`);
     if (await isThere(path)) throw exists(path);
-    for (const { left, pid } of await leftovers(directory, (name) => name === basename(path)))
-      if (pid === process.pid || !isAlive(pid)) await remove(left);
-    const partial = `${path}.${process.pid}.partial`;
+    const partial = `${path}.${process.pid}-${randomBytes(SUFFIX_BYTES).toString('hex')}.partial`;
     const file = new NewFile(path, partial, await attempt('create', partial, () => open(partial, 'wx', mode)));
-    if (isKin !== undefined) await file.removeKin(isKin);
+    await file.removeLeftovers(isKin);
     return file;
   }
 
@@ -73,12 +74,18 @@ export class NewFile {
   }
 
   /** Best effort: it is not what was asked for. */
-  private async removeKin(isKin: (name: string) => boolean): Promise<void> {
+  private async removeLeftovers(isKin: (name: string) => boolean = () => false): Promise<void> {
+    const own = basename(this.path);
     try {
       const { mtimeMs: nowMs } = await this.file.stat();
-      for (const { left, pid } of await leftovers(dirname(this.path), isKin)) {
-        if (isAlive(pid) || nowMs - ((await writtenMs(left)) ?? nowMs) < SILENT_MS) continue;
-        await remove(left);
+      for (const { left, of, pid } of await leftovers(dirname(this.path), (name) => name === own || isKin(name))) {
+        if (left === this.partial) continue;
+        // In a container every daemon has the same id, and so had the one that was killed.
+        const isOurs = pid === process.pid;
+        if (!isOurs && isAlive(pid)) continue;
+        // Of its own name, it is sure enough that nobody writes it.
+        const isSure = of === own && !isOurs;
+        if (isSure || nowMs - ((await writtenMs(left)) ?? nowMs) >= SILENT_MS) await remove(left);
       }
     } catch {
       // Somebody else's, or on a disk that will refuse the file itself.
@@ -112,7 +119,9 @@ function exists(path: string): BizraError<StorageErrorCode> {
 
 interface Leftover {
   readonly left: string;
-  /** Of the process that wrote it. This process' own is another's: it has none. */
+  /** The name that it did not get. */
+  readonly of: string;
+  /** Of the process that wrote it. */
   readonly pid: number;
 }
 
@@ -120,7 +129,7 @@ async function leftovers(directory: string, isWanted: (name: string) => boolean)
   const names = await attempt('read', directory, () => readdir(directory));
   return names.flatMap((name) => {
     const [, of, pid] = PARTIAL.exec(name) ?? [];
-    return of !== undefined && isWanted(of) ? [{ left: join(directory, name), pid: Number(pid) }] : [];
+    return of !== undefined && isWanted(of) ? [{ left: join(directory, name), of, pid: Number(pid) }] : [];
   });
 }
 

@@ -224,7 +224,7 @@ describe('backup files', () => {
   it('have their name only when they are whole, and clean up after killed ones', async () => {
     const writer = await BackupWriter.create(path, HEADER);
     await writer.put(Uint8Array.of(1), Uint8Array.of(1));
-    deepEqual(readdirSync(root), [`file.${process.pid}.partial`]);
+    match(readdirSync(root).join(), new RegExp(`^file\\.${process.pid}-[0-9a-f]{8}\\.partial$`));
     await writer.abandon();
     deepEqual(readdirSync(root), []);
     // No process has such an id.
@@ -232,6 +232,16 @@ describe('backup files', () => {
     writeFileSync(`${path}.${process.ppid}.partial`, 'somebody writes it');
     await write(pairs(1));
     deepEqual(readdirSync(root).sort(), ['file', `file.${process.ppid}.partial`]);
+  });
+
+  it('of one name that one process writes at a time do not mix: the first that is whole has the name', async () => {
+    const [first, second] = [await BackupWriter.create(path, HEADER), await BackupWriter.create(path, HEADER)];
+    for (const writer of [first, second]) await writer.put(Uint8Array.of(1), Uint8Array.of(1));
+    await first.finish();
+    await rejects(second.finish(), { code: 'file_exists' });
+    await second.abandon();
+    deepEqual(readdirSync(root), ['file']);
+    equal((await readAll()).records.length, 1);
   });
 
   it('of the same kind that were left go as well, once nobody can be writing them', async () => {
