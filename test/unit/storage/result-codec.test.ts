@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { sha256 } from '#crypto/hash.ts';
+import { decodeResultRow, encodeResultRow } from '#storage/block-rows.ts';
 import { ByteReader, ByteWriter } from '#storage/byte-codec.ts';
 import { decodeEvents, decodeResult, encodeEvents, encodeResult } from '#storage/result-codec.ts';
 import { RESULT_DICTIONARY } from '#storage/result-dictionary.ts';
@@ -59,6 +60,43 @@ const result = fc.record(
   PLAIN,
 );
 
+/** As the ledger makes them, with every kind of string. */
+function transfer(): { result: TxResult; tx: Uint8Array } {
+  const sender = `cosmos1${'q'.repeat(38)}`;
+  const recipient = `cosmos1${'p'.repeat(38)}`;
+  const collector = `cosmos1${'z'.repeat(38)}`;
+  const signature = sha256(Uint8Array.of(1));
+  const signatureBytes = Uint8Array.from([...signature, ...signature]);
+  const tx = Uint8Array.from([...new TextEncoder().encode(`${sender}..${recipient}`), ...signatureBytes]);
+  const of = (type: string, ...pairs: string[][]) => ({
+    type,
+    attributes: pairs.map(([key, value]) => ({ key: key as string, value: value as string, index: true })),
+  });
+  const payment = (from: string, to: string, amount: string) => [
+    of('coin_spent', ['spender', from], ['amount', amount]),
+    of('coin_received', ['receiver', to], ['amount', amount]),
+    of('transfer', ['recipient', to], ['sender', from], ['amount', amount]),
+  ];
+  const result: TxResult = {
+    code: 0,
+    data: fromLatin1(RESULT_DICTIONARY.at(-2) as string),
+    log: '',
+    info: '',
+    gasWanted: 100_000n,
+    gasUsed: 64_123n,
+    codespace: '',
+    events: [
+      ...payment(sender, collector, '2500ubizra'),
+      of('tx', ['fee', '2500ubizra'], ['fee_payer', sender]),
+      of('tx', ['acc_seq', `${sender}/41`]),
+      of('tx', ['signature', Buffer.from(signatureBytes).toString('base64')]),
+      of('message', ['action', '/cosmos.bank.v1beta1.MsgSend'], ['sender', sender], ['module', 'bank']),
+      ...payment(sender, recipient, '7ubizra'),
+    ],
+  };
+  return { result, tx };
+}
+
 describe('result codec', () => {
   it('gives back any result', () => {
     fc.assert(
@@ -87,41 +125,57 @@ describe('result codec', () => {
   });
 
   it('takes less than 200 bytes for a transfer whose events have 1,500', () => {
-    const sender = `cosmos1${'q'.repeat(38)}`;
-    const recipient = `cosmos1${'p'.repeat(38)}`;
-    const collector = `cosmos1${'z'.repeat(38)}`;
-    const signature = sha256(Uint8Array.of(1));
-    const signatureBytes = Uint8Array.from([...signature, ...signature]);
-    const tx = Uint8Array.from([...new TextEncoder().encode(`${sender}..${recipient}`), ...signatureBytes]);
-    const of = (type: string, ...pairs: string[][]) => ({
-      type,
-      attributes: pairs.map(([key, value]) => ({ key: key as string, value: value as string, index: true })),
-    });
-    const payment = (from: string, to: string, amount: string) => [
-      of('coin_spent', ['spender', from], ['amount', amount]),
-      of('coin_received', ['receiver', to], ['amount', amount]),
-      of('transfer', ['recipient', to], ['sender', from], ['amount', amount]),
-    ];
-    const given: TxResult = {
-      code: 0,
-      data: fromLatin1(RESULT_DICTIONARY.at(-2) as string),
-      log: '',
-      info: '',
-      gasWanted: 100_000n,
-      gasUsed: 64_123n,
-      codespace: '',
-      events: [
-        ...payment(sender, collector, '2500ubizra'),
-        of('tx', ['fee', '2500ubizra'], ['fee_payer', sender]),
-        of('tx', ['acc_seq', `${sender}/41`]),
-        of('tx', ['signature', Buffer.from(signatureBytes).toString('base64')]),
-        of('message', ['action', '/cosmos.bank.v1beta1.MsgSend'], ['sender', sender], ['module', 'bank']),
-        ...payment(sender, recipient, '7ubizra'),
-      ],
-    };
+    const { result: given, tx } = transfer();
     const { bytes, back } = roundTrip(given, tx);
     assert.deepEqual(back, given);
     // The fee collector's address stands in no transaction: 45 of the bytes.
     assert.ok(bytes < 200, `${bytes} bytes`);
+  });
+
+  it('keeps the bytes of a row: they are on disks', () => {
+    const { result: paid, tx } = transfer();
+    const log = 'out of gas \u2013 caf\u00e9';
+    const failed = { ...paid, code: 11, codespace: 'sdk', gasUsed: -1n, data: Uint8Array.of(1, 200), log, info: log };
+    // More different strings than are compared one by one, each of them twice.
+    const attributes = Array.from({ length: 100 }, (_, i) => ({
+      key: `key ${i % 50}`,
+      value: `${i % 50}`,
+      index: false,
+    }));
+    const long = { ...paid, gasWanted: 2n ** 63n, events: [{ type: 'custom', attributes }] };
+    const row = [paid, failed, long, { ...paid, data: tx, events: [] }];
+    const bytes = encodeResultRow(0, row, Array(row.length).fill(tx));
+    assert.deepEqual(decodeResultRow(bytes.subarray(0, -4), 0, Array(row.length).fill(tx)), row);
+    assert.equal(
+      toHex(sha256(encodeResultRow(0, [paid], [tx]))),
+      '6d93e1702783c57676e4c422704cf3e10946a6f175fd5a950405b20c8c551c4b',
+    );
+    assert.equal(toHex(sha256(bytes)), '944a85306d182eef734de3e9936cce0d233003b4ee821d944c4bde65d16571bf');
+  });
+
+  it('refers to a text of 88 characters only where its base64 is the canonical one', () => {
+    const { result: paid, tx } = transfer();
+    const canonical = Buffer.from(tx.subarray(-64)).toString('base64');
+    const sizes = [
+      canonical,
+      `${canonical.slice(0, -3)}x==`,
+      `${canonical.slice(0, -2)}AA`,
+      canonical.replace(/=/g, '.'),
+    ].map((log) => {
+      const writer = new ByteWriter();
+      encodeResult(writer, { ...paid, log, events: [] }, tx);
+      assert.equal(decodeResult(new ByteReader(writer.finish()), tx).log, log);
+      return writer.length;
+    });
+    assert.deepEqual(sizes, [15, 102, 102, 102]);
+  });
+
+  it('gives back any row', () => {
+    fc.assert(
+      fc.property(fc.array(result, { maxLength: 8 }), (results) => {
+        const txs = results.map(() => TX);
+        assert.deepEqual(decodeResultRow(encodeResultRow(0, results, txs).subarray(0, -4), 0, txs), results);
+      }),
+    );
   });
 });
