@@ -28,6 +28,8 @@ export const ROW = {
 /** Results in one row: one of them is read with a few kilobytes, all of them with few rows. */
 export const RESULTS_PER_ROW = 64;
 
+/** Of a transfer's result, with some to spare. */
+const RESULT_BYTES = 256;
 const HEIGHT_BYTES = 8;
 
 /** What is asked of a block most often, without its transactions. */
@@ -112,11 +114,12 @@ export function decodeMeta(bytes: Uint8Array): BlockMeta {
 
 /** Results from `from` on: each with its length before it, so that one can be reached without decoding the others. */
 export function encodeResultRow(from: number, results: readonly TxResult[], txs: readonly Uint8Array[]): Uint8Array {
-  const row = new ByteWriter();
-  for (let i = from; i < Math.min(from + RESULTS_PER_ROW, results.length); i++) {
-    const one = new ByteWriter();
-    encodeResult(one, results[i] as TxResult, txs[i] as Uint8Array);
-    row.bytes(one.finish());
+  const end = Math.min(from + RESULTS_PER_ROW, results.length);
+  const row = new ByteWriter((end - from) * RESULT_BYTES);
+  for (let i = from; i < end; i++) {
+    const start = row.length;
+    encodeResult(row, results[i] as TxResult, txs[i] as Uint8Array);
+    row.prefixLength(start);
   }
   return sealed(row);
 }

@@ -3,6 +3,8 @@ import { assert } from '#util/assert.ts';
 /** Enough for most records, so that few are copied while they grow. */
 const FIRST_CAPACITY = 512;
 const SEVEN_BITS = 0x80;
+/** From here on a number's double, which bigVarint writes, is no safe integer any more. */
+const DOUBLED_LIMIT = 2n ** 52n;
 
 /** Builds a record of varints (little endian base 128, as protobuf's) and raw bytes. */
 export class ByteWriter {
@@ -32,6 +34,11 @@ export class ByteWriter {
 
   /** Any integer: the sign is the lowest bit. */
   bigVarint(value: bigint): void {
+    // Most are small, and a bigint costs an allocation for every step.
+    if (value >= 0n && value < DOUBLED_LIMIT) {
+      this.varint(Number(value) * 2);
+      return;
+    }
     let left = value < 0n ? -value * 2n - 1n : value * 2n;
     while (left >= 0x80n) {
       this.reserve(1);
@@ -46,6 +53,22 @@ export class ByteWriter {
     this.reserve(bytes.length);
     this.buffer.set(bytes, this.end);
     this.end += bytes.length;
+  }
+
+  /** The lower eight bits of each character. */
+  latin1(text: string): void {
+    this.reserve(text.length);
+    for (let i = 0; i < text.length; i++) this.buffer[this.end + i] = text.charCodeAt(i);
+    this.end += text.length;
+  }
+
+  /** Puts the number of bytes from `start` on before them: as bytes() of a record that was written in place. */
+  prefixLength(start: number): void {
+    const length = this.end - start;
+    this.varint(length);
+    const prefix = this.buffer.slice(start + length, this.end);
+    this.buffer.copyWithin(start + prefix.length, start, start + length);
+    this.buffer.set(prefix, start);
   }
 
   /** Length and bytes. */

@@ -23,6 +23,8 @@ const KINDS = 8;
 const IN_TX_LENGTH_MIN = 6;
 /** Only signatures are worth a base64 decoding: 64 bytes are 88 characters. */
 const SIGNATURE_CHARACTERS = 88;
+/** As many strings are found by comparing with each faster than through a map, which would have to be made first. */
+const SCANNED_STRINGS = 16;
 /** Between the two parts of `acc_seq`, whose first one is an address. */
 const PART_SEPARATOR = '/';
 const ALL_INDEXED = 1;
@@ -102,60 +104,61 @@ function readEvents(reader: ByteReader, strings: StringReader): LedgerEvent[] {
 class StringWriter {
   private readonly writer: ByteWriter;
   private readonly tx: string;
-  private readonly earlier = new Map<string, number>();
+  private readonly earlier = new EarlierStrings();
 
   constructor(writer: ByteWriter, tx: Uint8Array) {
     this.writer = writer;
-    this.tx = Buffer.from(tx.buffer, tx.byteOffset, tx.byteLength).toString('latin1');
+    this.tx = latin1(tx);
   }
 
   text(text: string): void {
-    if (this.reference(text)) return;
-    const utf8 = UTF8.encode(text);
-    this.token(LITERAL, utf8.length);
-    this.writer.raw(utf8);
-    this.earlier.set(text, this.earlier.size);
+    // No string of the dictionary is ever spelled out, so the order of these two does not matter.
+    const earlier = this.earlier.indexOf(text);
+    if (earlier !== undefined) this.token(EARLIER, earlier);
+    else if (!this.inDictionary(text)) this.newText(text);
   }
 
   /** Like a text with one character a byte. */
   bytes(bytes: Uint8Array): void {
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-    const index = DICTIONARY_INDEX.get(text);
-    if (index !== undefined) {
-      this.token(DICTIONARY, index);
-      return;
-    }
+    const text = latin1(bytes);
+    if (this.inDictionary(text)) return;
     this.token(LITERAL_BYTES, bytes.length);
     this.writer.raw(bytes);
-    this.earlier.set(text, this.earlier.size);
+    this.earlier.push(text);
   }
 
-  /** Writes the text as a reference, if it can be one. */
-  private reference(text: string): boolean {
+  private inDictionary(text: string): boolean {
     const index = DICTIONARY_INDEX.get(text);
-    if (index !== undefined) {
-      this.token(DICTIONARY, index);
-      return true;
-    }
-    const earlier = this.earlier.get(text);
-    if (earlier !== undefined) {
-      this.token(EARLIER, earlier);
-      return true;
-    }
-    return this.inTx(text) || this.inParts(text);
+    if (index !== undefined) this.token(DICTIONARY, index);
+    return index !== undefined;
   }
 
-  private inTx(text: string): boolean {
-    if (text.length < IN_TX_LENGTH_MIN) return false;
-    // The transaction is searched as bytes, one a character: only ASCII means the same there.
-    const at = isAscii(text) ? this.tx.indexOf(text) : -1;
-    if (at >= 0) {
-      this.token(IN_TX, text.length);
-      this.writer.varint(at);
-      this.earlier.set(text, this.earlier.size);
-      return true;
+  private newText(text: string): void {
+    const ascii = isAscii(text);
+    if (this.inTx(text, ascii)) this.earlier.push(text);
+    else if (!this.inParts(text)) this.literal(text, ascii);
+  }
+
+  private literal(text: string, ascii: boolean): void {
+    if (ascii) {
+      this.token(LITERAL, text.length);
+      this.writer.latin1(text);
+    } else {
+      const utf8 = UTF8.encode(text);
+      this.token(LITERAL, utf8.length);
+      this.writer.raw(utf8);
     }
-    return text.length === SIGNATURE_CHARACTERS && this.base64InTx(text);
+    this.earlier.push(text);
+  }
+
+  private inTx(text: string, ascii: boolean): boolean {
+    // The transaction is searched as bytes, one a character: only ASCII means the same there.
+    if (!ascii || text.length < IN_TX_LENGTH_MIN) return false;
+    const at = this.tx.indexOf(text);
+    if (at < 0) return text.length === SIGNATURE_CHARACTERS && this.base64InTx(text);
+    this.token(IN_TX, text.length);
+    this.writer.varint(at);
+    return true;
   }
 
   private base64InTx(text: string): boolean {
@@ -164,13 +167,12 @@ class StringWriter {
     if (at < 0 || bytes.toString('base64') !== text) return false;
     this.token(BASE64_IN_TX, bytes.length);
     this.writer.varint(at);
-    this.earlier.set(text, this.earlier.size);
     return true;
   }
 
   private inParts(text: string): boolean {
     const split = text.indexOf(PART_SEPARATOR);
-    const first = split > 0 ? this.earlier.get(text.slice(0, split)) : undefined;
+    const first = split > 0 ? this.earlier.indexOf(text.slice(0, split)) : undefined;
     if (first === undefined) return false;
     this.token(EARLIER_THEN, first);
     this.text(text.slice(split));
@@ -179,6 +181,25 @@ class StringWriter {
 
   private token(kind: number, argument: number): void {
     this.writer.varint(argument * KINDS + kind);
+  }
+}
+
+/** The strings of a result that were spelled out, in their order. */
+class EarlierStrings {
+  private readonly texts: string[] = [];
+  /** Once there are many: a result has as many strings as its sender likes, and each is looked up. */
+  private index: Map<string, number> | undefined;
+
+  indexOf(text: string): number | undefined {
+    if (this.index !== undefined) return this.index.get(text);
+    for (let i = 0; i < this.texts.length; i++) if (this.texts[i] === text) return i;
+    return undefined;
+  }
+
+  push(text: string): void {
+    this.index?.set(text, this.texts.length);
+    this.texts.push(text);
+    if (this.texts.length === SCANNED_STRINGS) this.index = new Map(this.texts.map((each, index) => [each, index]));
   }
 }
 
