@@ -10,6 +10,7 @@ import type { BlockExecution, BlockRequest } from './contract.ts';
 import { Refusal, SDK_ERRORS } from './errors.ts';
 import { deterministic, refusedResult, runTx } from './executor.ts';
 import { GasMeter } from './gas.ts';
+import type { Touch } from './message.ts';
 import { accountKey } from './modules/auth/state.ts';
 import { balanceKey } from './modules/bank/state.ts';
 import { type Punishment, punish } from './modules/slashing/punish.ts';
@@ -93,21 +94,7 @@ export class BlockExecutor {
 
   /** Records that the transaction's fee, signatures and messages will probably read. */
   touches(tx: DecodedTx): readonly StateRead[] {
-    const { auth, bank } = this.parts.modules;
-    const reads: StateRead[] = [];
-    const touch = (store: StoreName, key: string): void => {
-      reads.push({ store, key: fromLatin1(key) });
-    };
-    for (const signer of tx.signers) {
-      touch(auth.accounts.store, accountKey(signer));
-      for (const { denom } of tx.feeAmount) touch(bank.balances.store, balanceKey(signer, denom));
-    }
-    if (tx.messageFault === undefined) {
-      for (const { type, value } of tx.messages) {
-        type.touches(value, (collection, key) => touch(collection.store, key));
-      }
-    }
-    return reads;
+    return this.reads([tx]);
   }
 
   /** A lookup that hands out another transaction must not decide what is executed: bytes are compared. */
@@ -120,8 +107,29 @@ export class BlockExecutor {
     }
   }
 
+  /** Each record once: the same accounts pay again and again, and whoever prefetches hashes and looks up every key. */
   private reads(txs: readonly (DecodedTx | Refusal)[]): readonly StateRead[] {
-    return txs.flatMap((tx) => (tx instanceof Refusal ? [] : this.touches(tx)));
+    const reads: StateRead[] = [];
+    const seen = new Map<StoreName, Set<string>>();
+    const touch: Touch = ({ store }, key) => {
+      const keys = seen.get(store) ?? new Set();
+      if (keys.size === 0) seen.set(store, keys);
+      if (keys.has(key)) return;
+      keys.add(key);
+      reads.push({ store, key: fromLatin1(key) });
+    };
+    for (const tx of txs) if (!(tx instanceof Refusal)) this.touchAll(tx, touch);
+    return reads;
+  }
+
+  private touchAll(tx: DecodedTx, touch: Touch): void {
+    const { auth, bank } = this.parts.modules;
+    for (const signer of tx.signers) {
+      touch(auth.accounts, accountKey(signer));
+      for (const { denom } of tx.feeAmount) touch(bank.balances, balanceKey(signer, denom));
+    }
+    if (tx.messageFault !== undefined) return;
+    for (const { type, value } of tx.messages) type.touches(value, touch);
   }
 
   private async runAll(
