@@ -22,16 +22,19 @@ export function packItems(items: readonly VerifyItem[]): ArrayBuffer {
   for (const item of items) {
     const type = TYPES.indexOf(item.type);
     assert(type >= 0, 'a signature type is known');
-    const fields = [item.publicKey, bodyOf(item), item.signature];
+    const { publicKey, signature } = item;
+    const body = bodyOf(item);
     view.setUint32(offset, type | (item.digest === undefined ? 0 : HAS_DIGEST), true);
-    fields.forEach((field, i) => {
-      view.setUint32(offset + 4 * (i + 1), field.length, true);
-    });
+    view.setUint32(offset + 4, publicKey.length, true);
+    view.setUint32(offset + 8, body.length, true);
+    view.setUint32(offset + 12, signature.length, true);
     offset += HEAD_BYTES;
-    for (const field of fields) {
-      bytes.set(field, offset);
-      offset += field.length;
-    }
+    bytes.set(publicKey, offset);
+    offset += publicKey.length;
+    bytes.set(body, offset);
+    offset += body.length;
+    bytes.set(signature, offset);
+    offset += signature.length;
   }
   return buffer;
 }

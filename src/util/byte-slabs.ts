@@ -16,15 +16,21 @@ export class ByteSlabs {
   }
 
   copy(bytes: Uint8Array): Uint8Array {
+    const copy = this.take(bytes.length);
+    copy.set(bytes);
+    return copy;
+  }
+
+  /** Zeros that the caller owns. */
+  take(length: number): Uint8Array {
     const { slabBytes, copyMax } = this.options;
-    if (bytes.length > copyMax) return new Uint8Array(bytes);
-    if (this.used + bytes.length > this.slab.length) {
+    if (length > copyMax) return new Uint8Array(length);
+    if (this.used + length > this.slab.length) {
       this.slab = new Uint8Array(slabBytes);
       this.used = 0;
     }
-    const copy = this.slab.subarray(this.used, this.used + bytes.length);
-    copy.set(bytes);
-    this.used += bytes.length;
-    return copy;
+    const start = this.used;
+    this.used += length;
+    return this.slab.subarray(start, this.used);
   }
 }

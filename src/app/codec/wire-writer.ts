@@ -19,13 +19,13 @@ export function fieldSize(length: number): number {
   return 1 + numberSize(length) + length;
 }
 
-/** Fills an array of a size that was computed before. */
+/** Fills an array of a size that was computed before: its own, or one that is given. */
 export class WireWriter {
   readonly bytes: Uint8Array;
   private position = 0;
 
-  constructor(size: number) {
-    this.bytes = new Uint8Array(size);
+  constructor(size: number, bytes: Uint8Array = new Uint8Array(size)) {
+    this.bytes = bytes;
   }
 
   tag(tag: number): void {
