@@ -4,6 +4,7 @@ import type { Genesis } from '#types/genesis.ts';
 import type { TxResult } from '#types/results.ts';
 import type { ValidatorUpdate } from '#types/validator-set.ts';
 import type { BrokenRule } from '#util/broken-rule.ts';
+import { ByteSlabs } from '#util/byte-slabs.ts';
 import { type Address, AddressBook } from './address.ts';
 import { Admission } from './admission.ts';
 import type { AnteParts } from './ante/ante.ts';
@@ -43,10 +44,14 @@ export interface LedgerOptions {
   readonly brokenRule?: BrokenRule | undefined;
 }
 
+/** Six transfers in one buffer: few, because one that waits long in the mempool keeps the bytes of its neighbours. */
+const TX_SLABS = { slabBytes: 2 * 1024, copyMax: 512 };
+
 /** The replicated ledger: decodes, checks, executes, simulates and answers questions about transactions and state. */
 export class Ledger {
   readonly addresses: AddressBook;
   private readonly modules: Modules;
+  private readonly slabs = new ByteSlabs(TX_SLABS);
   private readonly decoder: TxDecoder;
   private readonly executor: BlockExecutor;
   private readonly admission: Admission;
@@ -76,12 +81,15 @@ export class Ledger {
     return exportAppState(view, this.modules);
   }
 
-  /** Throws a Refusal (a BizraError with the SDK's code). `hash` is the SHA-256 of `bytes` where it is known. */
+  /** Throws a Refusal (a BizraError with the SDK's code). The bytes are copied. `hash` is the SHA-256 of `bytes` where it is known. */
   decodeTx(bytes: Uint8Array, hash?: Uint8Array): DecodedTx {
-    return this.decoder.decode(bytes, hash);
+    return this.decoder.decode(this.slabs.copy(bytes), hash);
   }
 
-  /** As `decodeTx`, undefined where the bytes are no transaction: execution then gives them a failing result. */
+  /**
+   * As `decodeTx` for a block's transaction, whose bytes the block keeps; undefined where they are no transaction:
+   * execution then gives them a failing result.
+   */
   decode(bytes: Uint8Array, hash?: Uint8Array): DecodedTx | undefined {
     try {
       return this.decoder.decode(bytes, hash);

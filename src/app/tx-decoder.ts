@@ -1,6 +1,5 @@
 import { sha256 } from '#crypto/hash.ts';
 import { hasSecp256k1KeyForm } from '#crypto/secp256k1-form.ts';
-import { ByteSlabs } from '#util/byte-slabs.ts';
 import { EMPTY_BYTES } from '#util/bytes.ts';
 import { type Address, type AddressBook, isAddress } from './address.ts';
 import { asciiBytes } from './codec/text.ts';
@@ -22,9 +21,6 @@ const NON_CRITICAL_BIT = 0x400;
 
 const TAG_EXTENSION_OPTIONS = (1_023 << 3) | 2;
 const TAG_NON_CRITICAL_OPTIONS = (2_047 << 3) | 2;
-
-/** Six transfers in one buffer: few, because one that waits long in the mempool keeps the bytes of its neighbours. */
-const TX_SLABS = { slabBytes: 2 * 1024, copyMax: 512 };
 
 /** Enums are int32. */
 const MAX_ENUM = 0x7fffffff;
@@ -49,7 +45,6 @@ const EMPTY_AUTH_INFO: AuthInfo = { signerInfos: [], fee: undefined };
  */
 export class TxDecoder {
   private readonly addresses: AddressBook;
-  private readonly slabs = new ByteSlabs(TX_SLABS);
   private readonly types: readonly { readonly url: Uint8Array; readonly type: MessageType }[];
 
   constructor(addresses: AddressBook, types: readonly MessageType[]) {
@@ -57,9 +52,8 @@ export class TxDecoder {
     this.types = types.map((type) => ({ url: asciiBytes(type.typeUrl), type }));
   }
 
-  /** Throws a Refusal, mostly `tx parse error`. The bytes are copied. `knownHash` is their SHA-256. */
-  decode(raw: Uint8Array, knownHash?: Uint8Array): DecodedTx {
-    const bytes = this.slabs.copy(raw);
+  /** Throws a Refusal, mostly `tx parse error`. The bytes are kept and must not change. `knownHash` is their SHA-256. */
+  decode(bytes: Uint8Array, knownHash?: Uint8Array): DecodedTx {
     const reader = new WireReader(bytes);
     let body = EMPTY_BODY;
     let bodyBytes = EMPTY_BYTES;

@@ -47,7 +47,7 @@ export interface TxFields {
 
 /** A transaction, decoded once and executed from this object. Nothing in it changes but what was verified. */
 export class DecodedTx implements TxFields {
-  /** The transaction's own copy of its bytes. */
+  /** Nobody changes them: the transaction's own copy, or those of a block that keeps it. */
   readonly bytes: Uint8Array;
   /** SHA-256 of `bytes`. */
   readonly hash: Uint8Array;
@@ -63,7 +63,8 @@ export class DecodedTx implements TxFields {
   readonly signers: readonly Address[];
   /** The first fault of a message that shows without state. */
   readonly messageFault: Refusal | undefined;
-  private readonly checked: (CheckedSignature | undefined)[] = [];
+  /** By signer; of the very length, since a list that grows has room for sixteen more. */
+  private readonly checked: (CheckedSignature | undefined)[];
 
   constructor(fields: TxFields, signers: readonly Address[], messageFault: Refusal | undefined) {
     this.bytes = fields.bytes;
@@ -78,6 +79,7 @@ export class DecodedTx implements TxFields {
     this.signatures = fields.signatures;
     this.signers = signers;
     this.messageFault = messageFault;
+    this.checked = new Array<CheckedSignature | undefined>(signers.length).fill(undefined);
   }
 
   get gasWanted(): bigint {

@@ -59,6 +59,16 @@ function multiSend(inputs: [Wallet, bigint][], outputs: [string, bigint][]): Any
 }
 
 describe('app: a block', () => {
+  it('keeps a copy of a lone transaction, and the bytes of a block as they are', () => {
+    const { ledger } = start();
+    const bytes = pay(alice, bob, 10n);
+    const wanted = bytes.slice();
+    const tx = ledger.decodeTx(bytes);
+    assert.equal(ledger.decode(bytes)?.bytes, bytes);
+    bytes.fill(0);
+    assert.deepEqual(tx.bytes, wanted);
+  });
+
   it('moves coins and fees, raises sequences, and keeps the supply', async () => {
     const chain = start();
     const { txResults } = await chain.block([pay(alice, bob, 10n), pay(alice, bob, 5n, 1n)]);
