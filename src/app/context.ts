@@ -37,8 +37,20 @@ export class TxContext implements StoreAccess {
   }
 
   /** Adds an event; what a message emits carries the message's index, as in the SDK. The array is kept. */
-  emit(type: string, attributes: EventAttribute[]): void {
-    if (this.messageIndex !== undefined) attributes.push(this.messageIndex);
-    this.events.push({ type, attributes });
+  emit(type: string, attributes: readonly EventAttribute[]): void {
+    const { messageIndex } = this;
+    this.events.push({
+      type,
+      attributes: messageIndex === undefined ? attributes : withLast(attributes, messageIndex),
+    });
   }
+}
+
+/** A list of the very length: one that `push` enlarges has room for sixteen more, and events live until the block is written. */
+function withLast(attributes: readonly EventAttribute[], last: EventAttribute): readonly EventAttribute[] {
+  const count = attributes.length;
+  const all = new Array<EventAttribute>(count + 1);
+  for (let i = 0; i < count; i++) all[i] = attributes[i] as EventAttribute;
+  all[count] = last;
+  return all;
 }

@@ -57,10 +57,7 @@ export function authenticate(
   payer: Account,
 ): void {
   const { signers } = tx;
-  const keyed: Account[] = [];
-  for (let i = 0; i < signers.length; i++) {
-    keyed.push(withKey(context, tx, i, loadSigner(parts.auth, context, signers[i] as Address, payer)));
-  }
+  const keyed = signers.map((signer, i) => withKey(context, tx, i, loadSigner(parts.auth, context, signer, payer)));
   if (context.recordsEvents) emitSignatures(context, tx);
   if (keyed.length > params.txSigLimit) {
     throw new Refusal(SDK_ERRORS.tooManySignatures, `signatures: ${keyed.length}, limit: ${params.txSigLimit}`);

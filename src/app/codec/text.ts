@@ -1,23 +1,10 @@
+import { toLatin1 } from '#util/bytes.ts';
+
 /** Text helpers of the transaction path. */
 
-const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-/** Two characters for each 12 bits: half the steps of one character for 6. */
-const PAIRS = Array.from({ length: 4096 }, (_, bits) => `${BASE64[bits >> 6]}${BASE64[bits & 63]}`);
-
-/** Standard base64 with padding. */
+/** Standard base64 with padding. One flat string: one that was added up is a tree of 40 until somebody reads it. */
 export function toBase64(bytes: Uint8Array): string {
-  const whole = bytes.length - (bytes.length % 3);
-  let text = '';
-  for (let i = 0; i < whole; i += 3) {
-    const bits = ((bytes[i] as number) << 16) | ((bytes[i + 1] as number) << 8) | (bytes[i + 2] as number);
-    text += (PAIRS[bits >> 12] as string) + (PAIRS[bits & 4095] as string);
-  }
-  if (bytes.length - whole === 1) return `${text}${PAIRS[(bytes[whole] as number) << 4]}==`;
-  if (bytes.length - whole === 2) {
-    const bits = ((bytes[whole] as number) << 8) | (bytes[whole + 1] as number);
-    return `${text}${PAIRS[bits >> 4]}${BASE64[(bits & 15) << 2]}=`;
-  }
-  return text;
+  return btoa(toLatin1(bytes));
 }
 
 /** Undefined for text that is no base64 with padding. */
