@@ -47,6 +47,9 @@ export interface LedgerOptions {
 /** Six transfers in one buffer: few, because one that waits long in the mempool keeps the bytes of its neighbours. */
 const TX_SLABS = { slabBytes: 2 * 1024, copyMax: 512 };
 
+/** Some 30 transfers in one buffer: sign bytes are gone once the signature was checked. */
+const SIGN_BYTES_SLABS = { slabBytes: 8 * 1024, copyMax: 1024 };
+
 /** The replicated ledger: decodes, checks, executes, simulates and answers questions about transactions and state. */
 export class Ledger {
   readonly addresses: AddressBook;
@@ -185,6 +188,7 @@ export class Ledger {
       minGasPrice: options.minGasPrice,
       chainId: options.chainId,
       chainIdBytes: new TextEncoder().encode(options.chainId),
+      signBytes: new ByteSlabs(SIGN_BYTES_SLABS),
       believed: options.brokenRule === 'cacheByHash' ? new Set() : undefined,
     };
   }

@@ -2,7 +2,7 @@ import { type AstNode, dottedName, finding, isNode, type Source } from './source
 
 /** Programs and workers: importing them is running them. */
 const PROGRAMS = /(^src\/cli\/main|worker)\.ts$/;
-const CONTAINERS = /^(Map|Set|WeakMap|WeakSet|LruMap|Array|BoundedQueue|SerialQueue|BinaryHeap)$/;
+const CONTAINERS = /^(Map|Set|WeakMap|WeakSet|LruMap|Array|BoundedQueue|SerialQueue|BinaryHeap|ByteSlabs|ByteWriter)$/;
 const READ_ONLY_TYPES = /^(ReadonlyMap|ReadonlySet|ReadonlyArray|Readonly)$/;
 
 /**

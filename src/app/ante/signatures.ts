@@ -1,5 +1,6 @@
 import { accountAddress } from '#crypto/address.ts';
 import type { VerifyItem } from '#crypto/verifier.ts';
+import type { ByteSlabs } from '#util/byte-slabs.ts';
 import { EMPTY_BYTES, equalBytes, toLatin1 } from '#util/bytes.ts';
 import type { Address } from '../address.ts';
 import { toBase64 } from '../codec/text.ts';
@@ -44,6 +45,8 @@ export interface SignatureParts {
   readonly auth: AuthState;
   readonly chainId: string;
   readonly chainIdBytes: Uint8Array;
+  /** Where sign bytes are put together. */
+  readonly signBytes: ByteSlabs;
   /** For tests of the checkers only: transactions that are believed by their hash. */
   readonly believed?: Set<string> | undefined;
 }
@@ -130,7 +133,7 @@ function checkSignature(parts: SignatureParts, tx: DecodedTx, index: number, acc
 
 /** What to verify of signer `index`, whose account has a key. */
 export function signatureItem(parts: SignatureParts, tx: DecodedTx, index: number, account: Account): SignatureItem {
-  const message = directSignBytes(tx, parts.chainIdBytes, account.accountNumber);
+  const message = directSignBytes(tx, parts.chainIdBytes, account.accountNumber, parts.signBytes);
   return {
     type: 'secp256k1',
     publicKey: account.pubKey as Uint8Array,
