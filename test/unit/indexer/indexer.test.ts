@@ -199,6 +199,20 @@ describe('indexer', () => {
     await assert.rejects(indexer.searchTxs(parseQuery("e.k = 'v'")), { code: 'index_off' });
   });
 
+  it('writes the same rows as ever, in the same order', async () => {
+    const { indexer, kv } = await chainOf([failingBlock(1)]);
+    const batch = kv.batch();
+    const rows = createHash('sha256');
+    let count = 0;
+    const put = (key: Uint8Array, value: Uint8Array): void => {
+      rows.update(hex(key)).update('=').update(hex(value)).update(';');
+      count++;
+    };
+    await indexer.index(Object.assign(batch, { put }), variedBlock(2 ** 33 + 5));
+    assert.equal(count, 1620);
+    assert.equal(rows.digest('hex'), 'adc377f58f1750d34ca5175003895676c705e5c83298eba832a4273fde29fb7f');
+  });
+
   it('removes exactly the rows of a height', async () => {
     const blocks = [1, 2].map((height) =>
       block(height, [[event('e', { k: 'v', h: `${height}` })]], [event('b', { k: 'v' })]),
@@ -335,6 +349,33 @@ describe('indexer', () => {
     );
   });
 });
+
+/** Transactions that the next block has again, all of which fail. */
+function failingBlock(height: number): IndexedBlock {
+  const txHashes = Array.from({ length: 10 }, (_, i) => sha256(`varied ${i}`));
+  return { height, txHashes, txResults: txHashes.map(() => txResult([], 9)), blockEvents: [] };
+}
+
+/** Every kind of row and of value: repeated and failed transactions, numbers, long texts and texts that are not ASCII. */
+function variedBlock(height: number): IndexedBlock {
+  const values = ['', '7', '07', '7.0', '7.', '0.50', '00', '7ubizra', '1.2.3', 'é', '\u{1f600}', '\ud800', '\udc00'];
+  const places = Array.from({ length: 400 }, (_, i) => i);
+  return {
+    height,
+    txHashes: places.map((i) => sha256(`varied ${i % 350}`)),
+    txResults: places.map((i) => txResult(variedEvents(values, i), i % 7 === 3 ? 5 : 0)),
+    blockEvents: [event('mint', { amount: '7', to: 'account 1' }), event('empty', {}), event('e', { k: 'é' })],
+  };
+}
+
+function variedEvents(values: readonly string[], i: number): LedgerEvent[] {
+  const amount = values[i % values.length] as string;
+  const unseen = event('e', { hidden: `hidden ${i}` }, false);
+  const many = Array.from({ length: i === 200 ? 150 : 0 }, () => event('many', { k: 'same', amount }));
+  const transfer = event('transfer', { sender: `account ${i % 20}`, recipient: `account ${(i + 1) % 20}`, amount });
+  const tx = event('tx', { signature: `${i} `.repeat(i % 120), acc_seq: `account ${i % 20}/${i}`, index: `${i}` });
+  return [event('message', { action: '/send', module: 'bank' }), unseen, transfer, ...many, tx];
+}
 
 async function rowsOf(kv: MemoryKeyValue): Promise<string[]> {
   const rows: string[] = [];
