@@ -4,14 +4,15 @@ import type { LedgerEvent, TxResult } from '#types/results.ts';
 import { toLatin1 } from '#util/bytes.ts';
 import { MachineError } from '#util/errors.ts';
 import { NEVER_PAUSE, type Pause } from '#util/pause.ts';
+import { BlockEntries } from './block-entries.ts';
 import { indexerError } from './errors.ts';
+import { RowWriter } from './row-writer.ts';
 import {
   BLOCK_SLOT,
-  canonicalValue,
+  canonicalKey,
   countRowKey,
-  EntryWriter,
-  encodeNumbers,
   keyTag,
+  numbersRow,
   readNumbers,
   txRowKey,
   valueKey,
@@ -66,6 +67,8 @@ const DEFAULT_OPTIONS: IndexerOptions = { isEnabled: true, searchBudget: DEFAULT
 /** Composite keys whose tag is remembered; the ledger has about a hundred. */
 const MAX_KNOWN_KEYS = 4096;
 
+const NO_PLACES: ReadonlySet<number> = new Set();
+
 /** Finds transactions and blocks by hash and by event. Its rows are written in the height's own batch. */
 export class Indexer {
   private readonly kv: KeyValue;
@@ -86,12 +89,14 @@ export class Indexer {
   /** Adds the height's rows to its batch, pausing between them. Indexing a height again writes the same rows. */
   async index(batch: WriteBatch, block: IndexedBlock, pause: Pause = NEVER_PAUSE): Promise<void> {
     if (!this.options.isEnabled) return;
-    const { height } = block;
-    if (block.txHashes.length > 0) batch.put(countRowKey(height), encodeNumbers(block.txHashes.length));
-    this.indexHashes(batch, block);
+    const { height, txHashes } = block;
+    const writer = new RowWriter();
+    if (txHashes.length > 0) batch.put(countRowKey(height, writer), numbersRow([txHashes.length], writer));
+    await this.indexHashes(batch, block, writer);
     await pause();
-    for (const [value, entries] of await this.entriesOf(block, pause)) {
-      batch.put(valueRowKey(valueKey(value), height), entries.finish());
+    const entries = await this.entriesOf(block, pause);
+    for (const [value, row] of entries.byValue()) {
+      batch.put(valueRowKey(canonicalKey(value), height, writer), entries.write(writer, row));
       const wait = pause();
       if (wait !== undefined) await wait;
     }
@@ -106,10 +111,10 @@ export class Indexer {
       if (row?.position.height !== height) continue;
       const { replaced } = row;
       if (replaced === undefined || replaced.height < this.reader.base()) batch.delete(txRowKey(hash));
-      else batch.put(txRowKey(hash), encodeNumbers(replaced.height, replaced.index));
+      else batch.put(txRowKey(hash), numbersRow([replaced.height, replaced.index]));
     }
     const entries = await this.entriesOf(block, NEVER_PAUSE);
-    for (const value of entries.keys()) batch.delete(valueRowKey(valueKey(value), height));
+    for (const value of entries.byValue().keys()) batch.delete(valueRowKey(canonicalKey(value), height));
   }
 
   /**
@@ -189,70 +194,68 @@ export class Indexer {
     if (hash.length !== 32) return undefined;
     const key = txRowKey(hash);
     const row = this.kv.get(key, options);
-    if (row === undefined) return undefined;
-    const [height = 0, index = 0, replacedHeight, replacedIndex = 0] = readNumbers(key, row);
-    const replaced = replacedHeight === undefined ? undefined : { height: replacedHeight, index: replacedIndex };
-    return { position: { height, index }, replaced };
+    return row === undefined ? undefined : readTxRow(key, row);
   }
 
-  private indexHashes(batch: WriteBatch, { height, txHashes, txResults }: IndexedBlock): void {
-    const seen = new Set<string>();
-    txHashes.forEach((hash, index) => {
-      const name = toLatin1(hash);
-      const isRepeated = seen.has(name);
-      seen.add(name);
-      const earlier = this.earlierPosition(hash, height);
-      // The same bytes can only fail when they come again, and must not hide what they did before.
-      if (txResults[index]?.code !== 0 && (isRepeated || earlier !== undefined)) return;
-      const replaced = earlier === undefined ? [] : [earlier.height, earlier.index];
-      batch.put(txRowKey(hash), encodeNumbers(height, index, ...replaced));
-    });
-  }
-
-  /** Where the bytes were found before `height`, whether or not `height` is indexed already. */
-  private earlierPosition(hash: Uint8Array, height: number): TxPosition | undefined {
+  private async indexHashes(batch: WriteBatch, block: IndexedBlock, writer: RowWriter): Promise<void> {
+    const { height, txHashes, txResults } = block;
+    const keys = txHashes.map((hash) => txRowKey(hash, writer));
     // On the way of each block. Where a damaged table hides a row, what is asked later is refused, whatever is written now.
-    const row = this.txRow(hash, { unverified: true });
-    return row === undefined || row.position.height < height ? row?.position : row.replaced;
+    const rows = await this.kv.getMany(keys, { unverified: true });
+    const repeated = txResults.every(({ code }) => code === 0) ? NO_PLACES : repeatedPlaces(txHashes);
+    for (let index = 0; index < keys.length; index++) {
+      const key = keys[index] as Uint8Array;
+      const row = rows[index];
+      const earlier = row === undefined ? undefined : earlierPosition(readTxRow(key, row), height);
+      // The same bytes can only fail when they come again, and must not hide what they did before.
+      if (txResults[index]?.code !== 0 && (earlier !== undefined || repeated.has(index))) continue;
+      const replaced = earlier === undefined ? [] : [earlier.height, earlier.index];
+      batch.put(key, numbersRow([height, index, ...replaced], writer));
+    }
   }
 
   /** Entries of all attributes to index, by canonical value. */
-  private async entriesOf(block: IndexedBlock, pause: Pause): Promise<Map<string, EntryWriter>> {
-    const rows = new Map<string, EntryWriter>();
-    this.addEvents(rows, BLOCK_SLOT, block.blockEvents);
-    for (const [index, result] of block.txResults.entries()) {
-      this.addEvents(rows, index + 1, result.events);
+  private async entriesOf({ blockEvents, txResults }: IndexedBlock, pause: Pause): Promise<BlockEntries> {
+    const entries = new BlockEntries();
+    this.addEvents(entries, BLOCK_SLOT, blockEvents);
+    for (let index = 0; index < txResults.length; index++) {
+      this.addEvents(entries, index + 1, (txResults[index] as TxResult).events);
       const wait = pause();
       if (wait !== undefined) await wait;
     }
-    return rows;
+    return entries;
   }
 
-  private addEvents(rows: Map<string, EntryWriter>, slot: number, events: readonly LedgerEvent[]): void {
-    events.forEach(({ type, attributes }, event) => {
+  private addEvents(entries: BlockEntries, slot: number, events: readonly LedgerEvent[]): void {
+    for (let event = 0; event < events.length; event++) {
+      const { type, attributes } = events[event] as LedgerEvent;
+      const tags = this.tagsOf(type);
       for (const { key, value, index } of attributes) {
-        if (!index) continue;
-        const canonical = canonicalValue(value);
-        let writer = rows.get(canonical);
-        if (writer === undefined) {
-          writer = new EntryWriter();
-          rows.set(canonical, writer);
-        }
-        writer.add(slot, event, this.tagOf(type, key));
+        if (index) entries.add(value, slot, event, tags.get(key) ?? this.addTag(tags, type, key));
       }
-    });
+    }
   }
 
-  private tagOf(type: string, key: string): number {
-    const known = this.tags.get(type)?.get(key);
-    if (known !== undefined) return known;
-    if (this.knownKeys >= MAX_KNOWN_KEYS) {
-      this.tags.clear();
-      this.knownKeys = 0;
+  /** Known tags of the type's keys. */
+  private tagsOf(type: string): Map<string, number> {
+    let tags = this.tags.get(type);
+    if (tags === undefined) {
+      if (this.knownKeys >= MAX_KNOWN_KEYS) {
+        this.tags.clear();
+        this.knownKeys = 0;
+      }
+      tags = new Map();
+      this.tags.set(type, tags);
+      this.knownKeys += 1;
     }
+    return tags;
+  }
+
+  private addTag(tags: Map<string, number>, type: string, key: string): number {
     const tag = keyTag(`${type}.${key}`);
-    const ofType = this.tags.get(type) ?? new Map<string, number>();
-    this.tags.set(type, ofType.set(key, tag));
+    // One event may have more keys than are remembered.
+    if (this.knownKeys >= MAX_KNOWN_KEYS) return tag;
+    tags.set(key, tag);
     this.knownKeys += 1;
     return tag;
   }
@@ -260,6 +263,29 @@ export class Indexer {
   private requireEnabled(): void {
     if (!this.options.isEnabled) throw indexerError('index_off', 'transaction indexing is disabled on this node');
   }
+}
+
+function readTxRow(key: Uint8Array, row: Uint8Array): TxRow {
+  const [height = 0, index = 0, replacedHeight, replacedIndex = 0] = readNumbers(key, row);
+  const replaced = replacedHeight === undefined ? undefined : { height: replacedHeight, index: replacedIndex };
+  return { position: { height, index }, replaced };
+}
+
+/** Where the row's bytes were found before `height`, whether or not `height` is indexed already. */
+function earlierPosition({ position, replaced }: TxRow, height: number): TxPosition | undefined {
+  return position.height < height ? position : replaced;
+}
+
+/** Where bytes stand that are in the block before. */
+function repeatedPlaces(hashes: readonly Uint8Array[]): Set<number> {
+  const seen = new Set<string>();
+  const places = new Set<number>();
+  for (const [place, hash] of hashes.entries()) {
+    const name = toLatin1(hash);
+    if (seen.has(name)) places.add(place);
+    else seen.add(name);
+  }
+  return places;
 }
 
 /** The values that `index` makes rows of. */

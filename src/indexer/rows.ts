@@ -1,6 +1,7 @@
-import { sha256 } from '#crypto/hash.ts';
-import { checkedValue, withChecksum } from '#storage/checksummed.ts';
+import { HASH_LENGTH, sha256, sha256Into } from '#crypto/hash.ts';
+import { checkedValue } from '#storage/checksummed.ts';
 import { KEY_SPACE } from '#storage/key-space.ts';
+import { RowWriter, VARINT_MAX_BYTES } from './row-writer.ts';
 
 /**
  * The indexer's rows. All keys start with `i` and a letter for the kind:
@@ -22,6 +23,7 @@ const COUNT_ROW = 0x6e;
 const TX_KEY_BYTES = 16;
 const VALUE_KEY_BYTES = 8;
 const HEIGHT_BYTES = 6;
+const KEY_MAX_BYTES = 2 + TX_KEY_BYTES;
 /** Heights that fit into six bytes. */
 export const MAX_HEIGHT = 2 ** 48 - 1;
 
@@ -34,46 +36,52 @@ export interface Entry {
   readonly tag: number;
 }
 
-export function txRowKey(hash: Uint8Array): Uint8Array {
-  const key = new Uint8Array(2 + TX_KEY_BYTES);
-  key[0] = KEY_SPACE.indexes;
-  key[1] = TX_ROW;
-  key.set(hash.subarray(0, TX_KEY_BYTES), 2);
-  return key;
+export function txRowKey(hash: Uint8Array, writer = new RowWriter(0)): Uint8Array {
+  return beginKey(writer, TX_ROW).bytes(hash, TX_KEY_BYTES).key();
 }
+
+/** Hold a value's bytes and its hash for a moment: values come by the thousand. */
+const valueBytes = new Uint8Array(256);
+const valueHash = new Uint8Array(HASH_LENGTH);
 
 /** Same for all texts that are equal as texts or as plain decimal numbers (`7`, `07`, `7.0`). */
 export function valueKey(value: string): Uint8Array {
-  return sha256(new TextEncoder().encode(canonicalValue(value))).subarray(0, VALUE_KEY_BYTES);
+  return canonicalKey(canonicalValue(value)).slice(0, VALUE_KEY_BYTES);
 }
 
-export function valueRowKey(valueHash: Uint8Array, height: number): Uint8Array {
-  const key = new Uint8Array(2 + VALUE_KEY_BYTES + HEIGHT_BYTES);
-  key[0] = KEY_SPACE.indexes;
-  key[1] = VALUE_ROW;
-  key.set(valueHash, 2);
-  putHeight(key, 2 + VALUE_KEY_BYTES, height);
-  return key;
+/** Begins with the key of a value that is in its canonical form. The result is overwritten by the next call. */
+export function canonicalKey(canonical: string): Uint8Array {
+  sha256Into(valueHash, textBytes(canonical));
+  return valueHash;
 }
 
-export function countRowKey(height: number): Uint8Array {
-  const key = new Uint8Array(2 + HEIGHT_BYTES);
-  key[0] = KEY_SPACE.indexes;
-  key[1] = COUNT_ROW;
-  putHeight(key, 2, height);
-  return key;
+export function valueRowKey(key: Uint8Array, height: number, writer = new RowWriter(0)): Uint8Array {
+  return beginKey(writer, VALUE_ROW).bytes(key, VALUE_KEY_BYTES).uint48(height).key();
+}
+
+/** UTF-8. The result is overwritten by the next call. */
+function textBytes(text: string): Uint8Array {
+  if (text.length > valueBytes.length) return new TextEncoder().encode(text);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 0x80) return new TextEncoder().encode(text);
+    valueBytes[i] = code;
+  }
+  return valueBytes.subarray(0, text.length);
+}
+
+export function countRowKey(height: number, writer = new RowWriter(0)): Uint8Array {
+  return beginKey(writer, COUNT_ROW).uint48(height).key();
+}
+
+function beginKey(writer: RowWriter, kind: number): RowWriter {
+  return writer.begin(KEY_MAX_BYTES).byte(KEY_SPACE.indexes).byte(kind);
 }
 
 /** Height at the end of a value or count row's key. */
 export function heightOfKey(key: Uint8Array): number {
   const view = new DataView(key.buffer, key.byteOffset + key.length - HEIGHT_BYTES, HEIGHT_BYTES);
   return view.getUint16(0) * 2 ** 32 + view.getUint32(2);
-}
-
-function putHeight(key: Uint8Array, offset: number, height: number): void {
-  const view = new DataView(key.buffer, key.byteOffset + offset, HEIGHT_BYTES);
-  view.setUint16(0, Math.floor(height / 2 ** 32));
-  view.setUint32(2, height % 2 ** 32);
 }
 
 /** A number's own form, so that `= 7` and `= '7'` find the same row; other texts as they are. */
@@ -99,23 +107,6 @@ export function keyTag(compositeKey: string): number {
   return sha256(new TextEncoder().encode(compositeKey))[0] as number;
 }
 
-/** Entries of one row while a block is indexed. Slots must come in ascending order. */
-export class EntryWriter {
-  private readonly bytes: number[] = [];
-  private lastSlot = 0;
-
-  add(slot: number, event: number, tag: number): void {
-    pushVarint(this.bytes, slot - this.lastSlot);
-    pushVarint(this.bytes, event);
-    this.bytes.push(tag);
-    this.lastSlot = slot;
-  }
-
-  finish(): Uint8Array {
-    return withChecksum(Uint8Array.from(this.bytes));
-  }
-}
-
 /** Entries of a value row. Throws 'damaged'. */
 export function readEntries(key: Uint8Array, row: Uint8Array): Entry[] {
   const reader = new VarintReader(checkedValue(row, key, 'index row'));
@@ -129,10 +120,11 @@ export function readEntries(key: Uint8Array, row: Uint8Array): Entry[] {
   return entries;
 }
 
-export function encodeNumbers(...values: readonly number[]): Uint8Array {
-  const bytes: number[] = [];
-  for (const value of values) pushVarint(bytes, value);
-  return withChecksum(Uint8Array.from(bytes));
+/** A count or transaction row. */
+export function numbersRow(values: readonly number[], writer = new RowWriter(0)): Uint8Array {
+  writer.begin(values.length * VARINT_MAX_BYTES);
+  for (const value of values) writer.varint(value);
+  return writer.row();
 }
 
 /** Numbers of a count or transaction row. Throws 'damaged'. */
@@ -141,15 +133,6 @@ export function readNumbers(key: Uint8Array, row: Uint8Array): number[] {
   const values: number[] = [];
   while (!reader.isAtEnd) values.push(reader.next());
   return values;
-}
-
-function pushVarint(bytes: number[], value: number): void {
-  let rest = value;
-  while (rest >= 0x80) {
-    bytes.push((rest % 0x80) | 0x80);
-    rest = Math.floor(rest / 0x80);
-  }
-  bytes.push(rest);
 }
 
 class VarintReader {
