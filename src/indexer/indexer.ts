@@ -91,9 +91,11 @@ export class Indexer {
     if (!this.options.isEnabled) return;
     const { height, txHashes } = block;
     const writer = new RowWriter();
-    if (txHashes.length > 0) batch.put(countRowKey(height, writer), numbersRow([txHashes.length], writer));
-    await this.indexHashes(batch, block, writer);
-    await pause();
+    if (txHashes.length > 0) {
+      batch.put(countRowKey(height, writer), numbersRow([txHashes.length], writer));
+      await this.indexHashes(batch, block, writer);
+      await pause();
+    }
     const entries = await this.entriesOf(block, pause);
     for (const [value, row] of entries.byValue()) {
       batch.put(valueRowKey(canonicalKey(value), height, writer), entries.write(writer, row));
