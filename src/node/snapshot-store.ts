@@ -9,7 +9,7 @@ import type { PinnedState } from '#state/snapshot/pinned-state.ts';
 import { checkedValue, withChecksum } from '#storage/checksummed.ts';
 import type { Logger } from '#telemetry/logger.ts';
 import { fromLatin1 } from '#util/bytes.ts';
-import { BizraError } from '#util/errors.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
 import type { Pause } from '#util/pause.ts';
 import {
   chunkFile,
@@ -53,7 +53,10 @@ export class SnapshotStore implements SnapshotArchive {
     this.path = path;
   }
 
-  /** What a process that died left unfinished, and what is damaged, is removed. Throws MachineError 'io_failed'. */
+  /**
+   * What a process that died left unfinished, and what is damaged, is removed; what cannot be read is left out. Throws
+   * MachineError 'io_failed'.
+   */
   static async open(components: SnapshotStoreComponents, path: string): Promise<SnapshotStore> {
     const store = new SnapshotStore(components, path);
     for (const name of await components.files.list(path)) {
@@ -181,18 +184,23 @@ export class SnapshotStore implements SnapshotArchive {
       if (info.height !== height || !isWhole) throw new BizraError('bad_snapshot', 'files of it are missing');
       this.kept.set(height, info);
     } catch (error) {
-      await this.drop(height, error);
+      if (isUnreadable(error)) this.warn('a snapshot cannot be read', this.directory(height), error);
+      else await this.drop(height, error);
     }
   }
 
-  /** Runs a read; a snapshot in which it finds damage is given to nobody any more. */
+  /**
+   * Runs a read; a snapshot in which it finds damage is given to nobody any more. A disk that does not answer, or a
+   * process without file descriptors, says nothing of what is stored.
+   */
   private async whileWhole<T>(height: number, read: () => Promise<T>): Promise<T | undefined> {
     if (!this.kept.has(height)) return undefined;
     try {
       return await read();
     } catch (error) {
+      if (isUnreadable(error)) this.warn('a snapshot cannot be read', this.directory(height), error);
       // It may have been deleted meanwhile, by the node itself.
-      if (this.kept.delete(height)) await this.drop(height, error);
+      else if (this.kept.delete(height)) await this.drop(height, error);
       return undefined;
     }
   }
@@ -225,4 +233,8 @@ export class SnapshotStore implements SnapshotArchive {
   private warn(message: string, path: string, error: unknown): void {
     this.components.logger.warn(message, { path, reason: error instanceof Error ? error.message : String(error) });
   }
+}
+
+function isUnreadable(error: unknown): boolean {
+  return error instanceof MachineError && error.code === 'io_failed';
 }

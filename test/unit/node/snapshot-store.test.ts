@@ -243,6 +243,26 @@ describe('SnapshotStore', () => {
     assert.deepEqual(await readdir(path), ['notes.txt']);
   });
 
+  it('keeps what a disk did not give once: nothing says that it is damaged', async () => {
+    const { state } = await modelled();
+    const { warnings, logger: mine } = logged();
+    const disk = new DyingDisk(Number.MAX_SAFE_INTEGER, true);
+    const parts = { files: disk.files, directories: disk, logger: mine };
+    const store = await open(parts);
+    const info = await make(store, state);
+    for (const read of [() => store.manifest(1), () => store.chunk(1, 0)]) {
+      disk.stepsLeft = 0;
+      assert.equal(await read(), undefined);
+      assert.deepEqual(store.list(), [info]);
+      assert.ok((await read()) !== undefined);
+    }
+    // The list of the directory is read, and the manifest is not.
+    disk.stepsLeft = 1;
+    assert.deepEqual((await open(parts)).list(), []);
+    assert.deepEqual((await open(parts)).list(), [info]);
+    assert.deepEqual(warnings, Array(3).fill('a snapshot cannot be read'));
+  });
+
   it('leaves the chain its part of the disk', async () => {
     const store = await open({ freeBytes: async () => 100_000_000 });
     await assert.rejects(make(store, (await modelled()).state), { code: 'disk_low' });
