@@ -9,7 +9,7 @@ import type { NodeFiles } from '#storage/node-files.ts';
 import { readWal } from '#storage/wal.ts';
 import { formatTime } from '#types/time.ts';
 import { toHex } from '#util/bytes.ts';
-import { BizraError } from '#util/errors.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
 import { rollbackRange } from './rollback.ts';
 import { countRows } from './row-kinds.ts';
 
@@ -96,11 +96,21 @@ export interface HomeFiles {
 /** What lies beside the database. Nothing is opened for writing. */
 export async function inspectFiles(files: NodeFiles, paths: HomeFiles) {
   const wal = await readWal(files, paths.walDirectory);
-  const last = await readLastSigned(files, paths.privValidatorStateFile);
   const names = await files.list(paths.snapshotDirectory);
   return {
     wal: wal === undefined ? null : { file: wal.path, bytes: wal.size, records: wal.records.length, fault: wal.fault },
-    signed: last === undefined ? null : { height: last.height, round: last.round, step: last.step },
+    signed: await inspectRecord(files, paths.privValidatorStateFile),
     snapshots: names.filter((name) => /^\d+$/.test(name)).map(Number),
   };
+}
+
+/** Null without a record; of one that is damaged, only what is wrong with it. */
+async function inspectRecord(files: NodeFiles, path: string) {
+  try {
+    const last = await readLastSigned(files, path);
+    return last === undefined ? null : { height: last.height, round: last.round, step: last.step };
+  } catch (error) {
+    if (!(error instanceof BizraError) || error instanceof MachineError) throw error;
+    return { fault: error.message };
+  }
 }

@@ -73,8 +73,13 @@ function filePairs({ wal, signed, snapshots }: Files): [string, string][] {
   return [
     ['snapshots', snapshots.length === 0 ? 'none' : snapshots.map(groupDigits).join(' ')],
     ['log', wal === null ? 'none' : `${groupDigits(wal.records)} records, ${megabytes(wal.bytes)}${fault}`],
-    ['key signed last', signed === null ? 'not known' : `${signed.height}/${signed.round}/${signed.step}`],
+    ['key signed last', signedText(signed)],
   ];
+}
+
+function signedText(signed: Files['signed']): string {
+  if (signed === null) return 'not known';
+  return 'fault' in signed ? `DAMAGED: ${signed.fault}` : `${signed.height}/${signed.round}/${signed.step}`;
 }
 
 async function block(terminal: Terminal, height: number, { home, json }: InspectOptions): Promise<void> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { interruptible } from '#cli/interrupt.ts';
@@ -60,6 +60,22 @@ describe('commands that look at a stopped home', function () {
     assert.deepEqual(found.snapshots, []);
     const people = await command('inspect');
     assert.match(people.out, /^height +14$/m);
+  });
+
+  it('inspect: says of a damaged signing record what is wrong with it, and the rest as ever', async () => {
+    const { privValidatorStateFile } = home.paths;
+    const record = await readFile(privValidatorStateFile);
+    await writeFile(privValidatorStateFile, '{"height":');
+    try {
+      const { code, out, errors } = await command('inspect', '--json');
+      assert.equal(code, 0, errors);
+      const { signed, heights } = JSON.parse(out);
+      assert.match(signed.fault, /priv_validator_state\.json/);
+      assert.equal(heights.head, HEIGHTS);
+      assert.match((await command('inspect')).out, /^key signed last +DAMAGED: .*priv_validator_state/m);
+    } finally {
+      await writeFile(privValidatorStateFile, record);
+    }
   });
 
   it('inspect block: one block and what came of it', async () => {
