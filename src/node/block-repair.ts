@@ -8,6 +8,7 @@ import type { SyncPeers } from '#sync/block-sync.ts';
 import type { Logger } from '#telemetry/logger.ts';
 import { equalBlockIds } from '#types/block-id.ts';
 import { verifyCommit } from '#types/commit-verification.ts';
+import type { ValidatorSet } from '#types/validator-set.ts';
 import { BizraError, MachineError } from '#util/errors.ts';
 import type { FetchedBody } from './sync-adapter.ts';
 
@@ -62,9 +63,11 @@ export class BlockRepair {
 
   private async repair(height: number): Promise<void> {
     const { peers, logger } = this.components;
+    const validators = await this.validatorsOf(height);
+    if (validators === undefined) return;
     for (const { peer, base, head } of peers.heads()) {
       if (height < base || height > head) continue;
-      const found = await this.fetch(peer, height);
+      const found = await this.fetch(peer, height, validators);
       if (found === undefined) continue;
       await this.write(height, found);
       this.triedMs.delete(height);
@@ -74,10 +77,21 @@ export class BlockRepair {
     logger.error('no peer has the block that is damaged here', { height });
   }
 
+  /** Undefined where they are damaged as well: a peer's request must not end a node over an old height. */
+  private async validatorsOf(height: number): Promise<ValidatorSet | undefined> {
+    const { blockStore, logger } = this.components;
+    try {
+      return await blockStore.validators(height);
+    } catch (error) {
+      if (!(error instanceof BizraError)) throw error;
+      logger.error('nobody can tell whether a block of peers is the damaged one', { height, reason: error.message });
+      return undefined;
+    }
+  }
+
   /** Undefined when the peer has no block that the height's validators signed. */
-  private async fetch(peer: PeerId, height: number): Promise<FetchedBody | undefined> {
-    const { peers, blockStore, chain, verifier } = this.components;
-    const validators = await blockStore.validators(height);
+  private async fetch(peer: PeerId, height: number, validators: ValidatorSet): Promise<FetchedBody | undefined> {
+    const { peers, chain, verifier } = this.components;
     let fetched: FetchedBody | undefined;
     try {
       [fetched] = await peers.fetch(peer, height, 1, ANSWER_MAX_BYTES, REQUEST_TIMEOUT_MS);
