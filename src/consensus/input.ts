@@ -5,6 +5,7 @@ import type { Proposal } from '#types/proposal.ts';
 import type { Time } from '#types/time.ts';
 import type { ValidatorSet } from '#types/validator-set.ts';
 import type { Vote, VoteType } from '#types/vote.ts';
+import type { Verdict } from './known-blocks.ts';
 
 /** Round steps whose waiting is bounded by a timer. `newHeight` ends the pause before round 0. */
 export type TimeoutStep = 'newHeight' | 'propose' | 'prevoteWait' | 'precommitWait';
@@ -44,7 +45,7 @@ export type Input = { readonly now: Time } & (
   | { readonly kind: 'block'; readonly blockId: BlockId; readonly block: Block }
   | { readonly kind: 'vote'; readonly vote: Vote }
   | { readonly kind: 'timeout'; readonly height: number; readonly round: number; readonly step: TimeoutStep }
-  | { readonly kind: 'blockValidity'; readonly blockId: BlockId; readonly valid: boolean }
+  | { readonly kind: 'blockValidity'; readonly blockId: BlockId; readonly verdict: Verdict }
   | {
       readonly kind: 'blockBuilt';
       readonly height: number;

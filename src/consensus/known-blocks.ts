@@ -1,7 +1,14 @@
 import type { Block } from '#types/block.ts';
 import { type BlockId, blockIdKey } from '#types/block-id.ts';
 
-export type Validity = 'unknown' | 'asked' | 'valid' | 'invalid';
+/**
+ * What a node can say of a block on its own. `unjudged`: it accuses of something at heights whose records this node does
+ * not have, and holds but for that. Such a block gets no vote of this node, but is followed when the others decided it.
+ */
+export const VERDICTS = ['invalid', 'valid', 'unjudged'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+export type Validity = 'unknown' | 'asked' | Verdict;
 
 export interface KnownBlock {
   readonly blockId: BlockId;

@@ -13,7 +13,7 @@ import type { KnownBlock } from './known-blocks.ts';
  */
 export type Rule = (actions: Actions, broken: BrokenRule | undefined) => boolean;
 
-/** L49-51: +2/3 precommits for a valid block decide it, whatever round they are of. */
+/** L49-51: +2/3 precommits for a valid block decide it, whatever round they are of; or for one that they alone could judge. */
 const decide: Rule = (actions) => {
   const { state } = actions;
   for (const { round, blockId } of state.votes.precommitMajorities) {
@@ -21,7 +21,7 @@ const decide: Rule = (actions) => {
     if (known === undefined) actions.request(round, blockId);
     else if (known.validity === 'invalid') {
       throw decidedBlockInvalid(blockId.hash, state.height);
-    } else if (known.validity === 'valid') {
+    } else if (known.validity === 'valid' || known.validity === 'unjudged') {
       const precommits = state.votes.precommits(round);
       if (precommits === undefined) continue;
       actions.decide(blockId, known.block, precommits.makeCommit(blockId));

@@ -50,9 +50,9 @@ export function takeTimeout(actions: Actions, { height, round, step }: InputOf<'
   else if (step === 'precommitWait' && state.precommitWaitRound === round) actions.startRound(round + 1);
 }
 
-export function takeValidity(actions: Actions, { blockId, valid }: InputOf<'blockValidity'>): void {
+export function takeValidity(actions: Actions, { blockId, verdict }: InputOf<'blockValidity'>): void {
   const known = actions.state.blocks.get(blockId);
-  if (known?.validity === 'asked') known.validity = valid ? 'valid' : 'invalid';
+  if (known?.validity === 'asked') known.validity = verdict;
 }
 
 export function takeBuilt(actions: Actions, { height, round, blockId, block }: InputOf<'blockBuilt'>): void {

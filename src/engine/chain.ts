@@ -1,6 +1,7 @@
 import type { BlockExecution } from '#app/contract.ts';
 import type { DecodedTx } from '#app/tx.ts';
 import type { HeightContext } from '#consensus/input.ts';
+import type { Verdict } from '#consensus/known-blocks.ts';
 import type { Verifier } from '#crypto/verifier.ts';
 import type { Indexer } from '#indexer/indexer.ts';
 import type { Clock } from '#ports/clock.ts';
@@ -27,7 +28,7 @@ import { writeChainState } from './chain-store.ts';
 import { DecodedTxs } from './decoded-txs.ts';
 import { chainHistory } from './evidence-history.ts';
 import type { EvidencePool, StagedEvidence } from './evidence-pool.ts';
-import type { EvidenceRules } from './evidence-validation.ts';
+import { EVIDENCE_UNJUDGED, type EvidenceRules } from './evidence-validation.ts';
 import type { TxSupply } from './tx-supply.ts';
 import { workSlice } from './work-slice.ts';
 
@@ -116,8 +117,8 @@ export class Chain {
     };
   }
 
-  /** `valid(v)` for a block on top of the head. */
-  async isValid(body: Body): Promise<boolean> {
+  /** `valid(v)` for a block on top of the head. Throws faults of the machine alone. */
+  async judge(body: Body): Promise<Verdict> {
     const { verifier, logger } = this.components;
     const { state } = this;
     try {
@@ -129,15 +130,13 @@ export class Chain {
         this.evidenceRules(state),
         this.verifyCommit,
       );
-      return true;
+      return 'valid';
     } catch (error) {
       if (!(error instanceof BizraError) || error instanceof MachineError) throw error;
-      logger.warn('a proposed block is invalid', {
-        height: body.block.header.height,
-        code: error.code,
-        reason: error.message,
-      });
-      return false;
+      const verdict = error.code === EVIDENCE_UNJUDGED ? 'unjudged' : 'invalid';
+      const { height } = body.block.header;
+      logger.warn(`a proposed block is ${verdict}`, { height, code: error.code, reason: error.message });
+      return verdict;
     }
   }
 

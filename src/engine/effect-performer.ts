@@ -101,8 +101,8 @@ export class EffectPerformer {
   private validate(blockId: BlockId, block: Block): void {
     const { chain, bodies, submit, fail } = this.parts;
     chain
-      .isValid(bodies.of(block))
-      .then((valid) => submit({ kind: 'blockValidity', blockId, valid }))
+      .judge(bodies.of(block))
+      .then((verdict) => submit({ kind: 'blockValidity', blockId, verdict }))
       .catch((error: unknown) => fail(error));
   }
 }

@@ -1,13 +1,17 @@
 import type { Verifier } from '#crypto/verifier.ts';
-import { isRefusal } from '#evidence/errors.ts';
+import { type EvidenceErrorCode, isRefusal } from '#evidence/errors.ts';
 import { evidenceHash } from '#evidence/evidence.ts';
 import type { ChainHistory } from '#evidence/history.ts';
 import { verifyEvidence } from '#evidence/verify-evidence.ts';
 import type { Block } from '#types/block.ts';
-import { encodeEvidenceList } from '#types/evidence.ts';
+import { type Evidence, encodeEvidenceList } from '#types/evidence.ts';
 import { toHex, toLatin1 } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
 import { NEVER_PAUSE, type Pause } from '#util/pause.ts';
+import type { InvalidBlockCode } from './errors.ts';
+
+/** A node that began with a snapshot, and found nobody with older headers, cannot say more. The block may well be valid. */
+export const EVIDENCE_UNJUDGED = 'evidence_unknown_height' satisfies EvidenceErrorCode;
 
 /** What a block's evidence is judged by: the chain below the block, and nothing of what this node holds besides. */
 export interface EvidenceRules {
@@ -19,7 +23,8 @@ export interface EvidenceRules {
 
 /**
  * Evidence of a block: within the size that the parameters allow, each piece once, on no earlier block, and true.
- * `evidence_hash` was compared before. Throws a BizraError.
+ * `evidence_hash` was compared before. Throws a BizraError; with EVIDENCE_UNJUDGED where this node does not have the
+ * records of a height, and the rest holds.
  */
 export async function validateEvidence(verifier: Verifier, rules: EvidenceRules, block: Block): Promise<void> {
   const { evidence, header } = block;
@@ -40,22 +45,28 @@ export async function validateEvidence(verifier: Verifier, rules: EvidenceRules,
       throw refusal('repeated_evidence', `evidence ${toHex(hash)} was in block ${height}`);
     }
   }
+  let unjudged: BizraError | undefined;
   for (const item of evidence) {
-    await verify(verifier, history, item);
+    const open = await verify(verifier, history, item);
+    unjudged ??= open;
     await pause();
   }
+  if (unjudged !== undefined) throw unjudged;
 }
 
-async function verify(verifier: Verifier, history: ChainHistory, item: Block['evidence'][number]): Promise<void> {
+/** What is to be said of the whole block when nothing else is wrong with it. */
+async function verify(verifier: Verifier, history: ChainHistory, item: Evidence): Promise<BizraError | undefined> {
   try {
     await verifyEvidence(verifier, history, item);
+    return undefined;
   } catch (error) {
     // Damaged records are no verdict on the block.
     if (!isRefusal(error)) throw error;
-    throw new BizraError('invalid_evidence', error.message, { cause: error });
+    if (error.code === EVIDENCE_UNJUDGED) return error;
+    throw refusal('invalid_evidence', error.message, { cause: error });
   }
 }
 
-function refusal(code: 'too_much_evidence' | 'repeated_evidence', message: string): BizraError {
-  return new BizraError(code, message);
+function refusal(code: InvalidBlockCode, message: string, options?: ErrorOptions): BizraError<InvalidBlockCode> {
+  return new BizraError(code, message, options);
 }

@@ -1,4 +1,5 @@
 import type { Input, TimeoutStep } from '#consensus/input.ts';
+import { VERDICTS, type Verdict } from '#consensus/known-blocks.ts';
 import { ByteReader, ByteWriter } from '#storage/byte-codec.ts';
 import { type Block, decodeBlock } from '#types/block.ts';
 import { type BlockId, decodeBlockId, encodeBlockId } from '#types/block-id.ts';
@@ -64,7 +65,7 @@ export function encodeWalRecord(input: Input, encodedBlock: EncodedBlock): Uint8
     case 'timeout':
       return record(KIND.timeout, now, input.height, input.round, TIMEOUT_STEPS.indexOf(input.step));
     case 'blockValidity':
-      return record(KIND.blockValidity, now, encodeBlockId(input.blockId), input.valid ? 1 : 0);
+      return record(KIND.blockValidity, now, encodeBlockId(input.blockId), VERDICTS.indexOf(input.verdict));
     case 'blockBuilt': {
       const { height, round, blockId, block } = input;
       return record(KIND.blockBuilt, now, height, round, encodeBlockId(blockId), encodedBlock(block));
@@ -153,7 +154,7 @@ function decode(reader: ByteReader): LoggedInput | MuteRecord {
         step: timeoutStep(reader.varint()),
       };
     case KIND.blockValidity:
-      return { kind: 'blockValidity', now, blockId: blockId(), valid: reader.varint() === 1 };
+      return { kind: 'blockValidity', now, blockId: blockId(), verdict: verdict(reader.varint()) };
     case KIND.blockBuilt:
       return {
         kind: 'blockBuilt',
@@ -192,6 +193,12 @@ function decode(reader: ByteReader): LoggedInput | MuteRecord {
     default:
       throw new RangeError(`unknown kind ${kind}`);
   }
+}
+
+function verdict(index: number): Verdict {
+  const found = VERDICTS[index];
+  if (found === undefined) throw new RangeError(`unknown verdict ${index}`);
+  return found;
 }
 
 function timeoutStep(index: number): TimeoutStep {

@@ -114,7 +114,7 @@ export class LocalChain {
       if (!(error instanceof BizraError) || error instanceof MachineError) throw error;
       throw unfit(`${what} has a commit that does not hold: ${error.message}`, error);
     }
-    if (!(await chain.isValid(body))) throw unfit(`${what} is not valid after height ${height}`);
+    if ((await chain.judge(body)) === 'invalid') throw unfit(`${what} is not valid after height ${height}`);
   }
 }
 

@@ -53,8 +53,8 @@ export class EngineSyncChain implements SyncChain<FetchedBody> {
     await this.chain.verifyCommit(this.verifier, chainId, validators, commit.blockId, height + 1, commit);
     // Decided by votes meanwhile: then it is not to be judged by the state after it.
     if (this.chain.state.height !== height) return;
-    const isValid = await this.chain.isValid(body);
-    if (isValid || this.chain.state.height !== height) return;
+    const verdict = await this.chain.judge(body);
+    if (verdict !== 'invalid' || this.chain.state.height !== height) return;
     // The validators stand for it. Whoever sent it is not to blame, and nobody has another one.
     throw decidedBlockInvalid(body.blockId.hash, height + 1);
   }

@@ -187,7 +187,7 @@ function perform(bench: Bench, command: Command): string[] {
     case 'built':
       return bench.built(command.block, round);
     case 'invalid':
-      bench.invalid.add(command.block);
+      bench.verdicts.set(command.block, 'invalid');
       return [];
     case 'wait':
       bench.now += BigInt(command.words[0] ?? 0) * MS;

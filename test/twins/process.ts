@@ -144,7 +144,7 @@ export class TwinsProcess {
         this.wanted.set(blockIdKey(effect.blockId), effect.blockId);
         break;
       case 'validate':
-        this.answers.push({ kind: 'blockValidity', now, blockId: effect.blockId, valid: true });
+        this.answers.push({ kind: 'blockValidity', now, blockId: effect.blockId, verdict: 'valid' });
         break;
       case 'commit':
         this.timers.clear();

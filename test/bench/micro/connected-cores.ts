@@ -93,7 +93,7 @@ export class ConnectedCores {
         this.build(core, effect);
         break;
       case 'validate':
-        this.give(core, { kind: 'blockValidity', now, blockId: effect.blockId, valid: true });
+        this.give(core, { kind: 'blockValidity', now, blockId: effect.blockId, verdict: 'valid' });
         break;
       case 'commit':
         this.decisions[core] = { block: effect.block, commit: effect.commit };

@@ -258,9 +258,15 @@ export const ROUND_RULES: readonly Mutation[] = mutationsOf('src/consensus/round
   ],
   [
     'L50: a valid block',
-    "} else if (known.validity === 'valid') {",
+    "} else if (known.validity === 'valid' || known.validity === 'unjudged') {",
     '} else {',
     [rules('wait for the body and for its validity')],
+  ],
+  [
+    'L50: or one that I cannot judge',
+    " || known.validity === 'unjudged') {",
+    ') {',
+    [rules('is followed when the others decided it')],
   ],
   [
     'L50: a decided block that I find invalid stops me (apply-error-fatal)',

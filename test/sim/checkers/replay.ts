@@ -137,7 +137,7 @@ function contents(input: Input): string {
     case 'blockBuilt':
       return blockIdKey(input.blockId);
     case 'blockValidity':
-      return `${blockIdKey(input.blockId)} ${input.valid}`;
+      return `${blockIdKey(input.blockId)} ${input.verdict}`;
     case 'timeout':
       return `${input.height}/${input.round}/${input.step}`;
     case 'signRefused':

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Consensus, type ConsensusOptions } from '#consensus/consensus.ts';
 import type { Effect } from '#consensus/effect.ts';
 import type { HeightContext, Input, TimeoutStep } from '#consensus/input.ts';
+import type { Verdict } from '#consensus/known-blocks.ts';
 import type { Block } from '#types/block.ts';
 import { type BlockId, blockIdKey, NIL_BLOCK_ID } from '#types/block-id.ts';
 import { type Commit, type CommitSig, EMPTY_COMMIT, FLAG_ABSENT, FLAG_COMMIT } from '#types/commit.ts';
@@ -120,7 +121,8 @@ export class Bench {
   /** What the present core was given and what it asked for. */
   readonly inputs: Input[] = [];
   readonly effects: Effect[][] = [];
-  readonly invalid = new Set<string>();
+  /** Blocks that are not valid. */
+  readonly verdicts = new Map<string, Verdict>();
   now = START;
   core: Consensus;
   answerSign: boolean;
@@ -261,8 +263,8 @@ export class Bench {
     return this.feed({ ...input, block: makeBlock(this.height, time) });
   }
 
-  validity(block: string, valid: boolean): string[] {
-    return this.feed({ kind: 'blockValidity', now: this.now, blockId: this.id(block), valid });
+  validity(block: string, verdict: Verdict): string[] {
+    return this.feed({ kind: 'blockValidity', now: this.now, blockId: this.id(block), verdict });
   }
 
   claim(peer: string, type: VoteType, round: number, block: string): string[] {
@@ -286,7 +288,7 @@ export class Bench {
   private answer(effect: Effect): string[] {
     if (effect.kind === 'redeliver') return effect.inputs.flatMap((input) => this.feed(input));
     if (effect.kind === 'validate' && this.answerValidate)
-      return this.validity(this.name(effect.blockId), !this.invalid.has(this.name(effect.blockId)));
+      return this.validity(this.name(effect.blockId), this.verdicts.get(this.name(effect.blockId)) ?? 'valid');
     if (effect.kind !== 'sign' || !this.answerSign) return [];
     if (this.signer === 'refuses') return this.refuse(effect.message);
     const signature = signatureOf(this.me ?? 0);

@@ -192,7 +192,7 @@ export class Cluster {
           kind: 'blockValidity',
           now: this.nowOf(member),
           blockId: effect.blockId,
-          valid: true,
+          verdict: 'valid',
         }));
         break;
       case 'commit':

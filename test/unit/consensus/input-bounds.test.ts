@@ -92,7 +92,7 @@ describe('unproven input', () => {
     const b = bench().start();
     b.block('X');
     assert.equal(b.core.block(b.id('X')), undefined);
-    b.validity('X', true);
+    b.validity('X', 'valid');
   });
 
   it('evidence of one double voter is told once a round and type, however often it votes', () => {
@@ -123,7 +123,7 @@ describe('unproven input', () => {
       }
       b.feed({ kind: 'signRefused', now: START, height: odd, round: odd, type: PREVOTE });
     }
-    b.validity('A', true);
+    b.validity('A', 'valid');
     assert.equal(b.summary, before);
   });
 

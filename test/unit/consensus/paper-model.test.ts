@@ -60,7 +60,7 @@ class Core {
   said: string[] = [];
 
   constructor() {
-    this.bench.invalid.add('X');
+    this.bench.verdicts.set('X', 'invalid');
     this.bench.newHeight();
     this.hear(this.bench.timeout('newHeight', 0));
   }

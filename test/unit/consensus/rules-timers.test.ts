@@ -46,7 +46,7 @@ describe('round rules, by the line of arXiv 1807.04938', () => {
       const b = bench({ answerValidate: false }).start();
       assert.deepEqual(b.precommits(0, 'A', [0, 1, 2]), ['request A r0', 'schedule precommitWait r0 200ms']);
       assert.deepEqual(b.block('A'), ['validate A']);
-      assert.deepEqual(b.validity('A', true), ['commit A r0 CCC-']);
+      assert.deepEqual(b.validity('A', 'valid'), ['commit A r0 CCC-']);
     });
 
     it('never for nil', () => {
@@ -63,11 +63,23 @@ describe('round rules, by the line of arXiv 1807.04938', () => {
 
     it('for a block that I find invalid stop the node (apply-error-fatal)', () => {
       const b = bench().start();
-      b.invalid.add('A');
+      b.verdicts.set('A', 'invalid');
       b.propose(0, 'A');
       b.precommits(0, 'A', [0, 1]);
       const isFatal = (error: unknown) => error instanceof BizraError && error.code === 'decided_block_invalid';
       assert.throws(() => b.precommits(0, 'A', [2]), isFatal);
+    });
+  });
+
+  describe('a block that this node cannot judge', () => {
+    it('gets no vote and no lock of mine, and is followed when the others decided it', () => {
+      const b = bench().start();
+      b.verdicts.set('A', 'unjudged');
+      assert.equal(b.propose(0, 'A').at(-1), 'publish prevote r0 nil');
+      b.prevotes(0, 'A', [0, 1, 2]);
+      assert.equal(b.core.hasValidBlock(b.id('A')), false);
+      assert.deepEqual(b.timeout('prevoteWait', 0), ['publish precommit r0 nil']);
+      assert.equal(b.precommits(0, 'A', [0, 1, 2]).at(-1), 'commit A r0 CCCN');
     });
   });
 

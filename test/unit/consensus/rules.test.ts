@@ -84,7 +84,7 @@ describe('round rules, by the line of arXiv 1807.04938', () => {
 
     it('gets nil when it is invalid', () => {
       const b = bench().start();
-      b.invalid.add('A');
+      b.verdicts.set('A', 'invalid');
       b.proposal(0, 'A');
       assert.deepEqual(b.block('A'), ['publish prevote r0 nil']);
     });
@@ -104,8 +104,8 @@ describe('round rules, by the line of arXiv 1807.04938', () => {
       b.proposal(0, 'A');
       assert.deepEqual(b.block('A'), ['validate A']);
       assert.deepEqual(b.block('A'), []);
-      assert.deepEqual(b.validity('A', true), ['publish prevote r0 A']);
-      assert.deepEqual(b.validity('A', false), []);
+      assert.deepEqual(b.validity('A', 'valid'), ['publish prevote r0 A']);
+      assert.deepEqual(b.validity('A', 'invalid'), []);
     });
 
     it('of another height is invalid without asking (height-arithmetic)', () => {
@@ -198,7 +198,7 @@ describe('round rules, by the line of arXiv 1807.04938', () => {
 
     it('gets nil when it is invalid', () => {
       const b = bench().start();
-      b.invalid.add('B');
+      b.verdicts.set('B', 'invalid');
       b.timeout('propose', 0);
       b.prevotes(0, 'B', [0, 1, 2]);
       b.precommits(1, 'nil', [0, 1]);
@@ -221,7 +221,7 @@ describe('round rules, by the line of arXiv 1807.04938', () => {
       b.precommits(1, 'nil', [0, 1]);
       assert.deepEqual(b.propose(1, 'A', 0), ['validate A']);
       assert.equal(b.core.step, 'propose');
-      assert.deepEqual(b.validity('A', true), ['execute A', 'publish prevote r1 A']);
+      assert.deepEqual(b.validity('A', 'valid'), ['execute A', 'publish prevote r1 A']);
     });
 
     it('waits for the polka that it names', () => {
@@ -331,7 +331,7 @@ describe('round rules, by the line of arXiv 1807.04938', () => {
 
     it('does not lock an invalid block', () => {
       const b = bench().start();
-      b.invalid.add('A');
+      b.verdicts.set('A', 'invalid');
       b.propose(0, 'A');
       b.prevotes(0, 'A', [0, 1, 2]);
       assert.equal(b.summary, '2/0/prevote locked=- valid=-');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { InlineVerifier } from '#crypto/verifier.ts';
-import { type EvidenceRules, validateEvidence } from '#engine/evidence-validation.ts';
+import { EVIDENCE_UNJUDGED, type EvidenceRules, validateEvidence } from '#engine/evidence-validation.ts';
 import { evidenceHash } from '#evidence/evidence.ts';
 import type { ChainHistory } from '#evidence/history.ts';
 import type { Block } from '#types/block.ts';
@@ -74,12 +74,19 @@ describe('evidence of a block', () => {
     assert.equal(await verdict([evidence], under(0)), 'too_much_evidence');
   });
 
-  it('whatever does not hold makes the block invalid: forged, early, expired, or of heights that nobody keeps', async () => {
+  it('whatever does not hold makes the block invalid: forged, early, or expired', async () => {
     assert.equal(await verdict([other, { ...evidence, totalVotingPower: 99n }]), 'invalid_evidence');
     assert.equal(await verdict([chain.doubleVote(40n, 10)]), 'invalid_evidence');
     const params = { maxAgeNumBlocks: 1, maxAgeDurationNs: 1n, maxBytes: 10_000 };
     assert.equal(await verdict([evidence], { params }), 'invalid_evidence');
-    assert.equal(await verdict([evidence], { header: () => undefined }), 'invalid_evidence');
+  });
+
+  it('of a height whose records are not here is a matter of this node, unless something else is wrong', async () => {
+    const old = chain.doubleVote(40n, 3);
+    const header = (height: number) => (height < 5 ? undefined : chain.header(height));
+    assert.equal(await verdict([old, evidence], { header }), EVIDENCE_UNJUDGED);
+    assert.equal(await verdict([old, { ...evidence, totalVotingPower: 99n }], { header }), 'invalid_evidence');
+    assert.equal(await verdict([old, old], { header }), 'repeated_evidence');
   });
 
   it('a fault of the machine is no verdict', async () => {

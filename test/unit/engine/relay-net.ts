@@ -153,7 +153,7 @@ class RelayNode {
         this.net.clock.setTimer(MAX_DELAY_MS, () => this.bring(effect.blockId));
         break;
       case 'validate':
-        this.give({ kind: 'blockValidity', now, blockId: effect.blockId, valid: true });
+        this.give({ kind: 'blockValidity', now, blockId: effect.blockId, verdict: 'valid' });
         break;
       case 'progress':
         this.relay.changed();

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Verdict } from '#consensus/known-blocks.ts';
 import { InlineVerifier } from '#crypto/verifier.ts';
 import type { BlockPreparation } from '#engine/block-preparation.ts';
 import { makeBody } from '#engine/body.ts';
@@ -27,7 +28,10 @@ describe('block sync over the chain', () => {
     const chain = {
       state: before,
       verifyCommit,
-      isValid: async () => judged.push(chain.state.height) > 0 && chain.state.height === 2,
+      judge: async (): Promise<Verdict> => {
+        judged.push(chain.state.height);
+        return chain.state.height === 2 ? 'valid' : 'invalid';
+      },
     };
     const sync = new EngineSyncChain({
       chain: chain as unknown as Chain,
@@ -60,10 +64,16 @@ describe('block sync over the chain', () => {
 
   it('apply-error-fatal: stops at a decided block that it finds invalid, and its sender is not to blame', async () => {
     const { sync, chain, block } = await fetched();
-    chain.isValid = async () => false;
+    chain.judge = async () => 'invalid';
     await assert.rejects(sync.verify(block), (error) => {
       return error instanceof MachineError && error.code === 'decided_block_invalid';
     });
+  });
+
+  it('follows a decided block that it cannot judge: about heights whose records it does not have', async () => {
+    const { sync, chain, block } = await fetched();
+    chain.judge = async () => 'unjudged';
+    await sync.verify(block);
   });
 
   it('await-between-check-and-write: does not judge a block by the state after it', async () => {
@@ -77,9 +87,9 @@ describe('block sync over the chain', () => {
 
   it('await-between-check-and-write: does not take a verdict that came after it was decided', async () => {
     const { sync, chain, after, block } = await fetched();
-    chain.isValid = async () => {
+    chain.judge = async () => {
       chain.state = after;
-      return false;
+      return 'invalid';
     };
     await sync.verify(block);
   });
