@@ -14,8 +14,8 @@ import {
   undoPrefix,
 } from './undo-rows.ts';
 
-/** Undo rows that one walk may read: some 5 us each, so a second of yielding work. */
-const UNDO_ROWS_MAX = 200_000;
+/** Undo rows and deletions that one walk may read: some 5 us each, so a second of yielding work. */
+const PAST_ROWS_MAX = 200_000;
 
 export type WalkedEntry = readonly [key: Uint8Array, value: Uint8Array];
 
@@ -38,7 +38,8 @@ export async function* walkHead(
 
 /**
  * Entries at `height`: leaves, undo rows and deletions are read side by side in the order of their keys, so that a walk
- * holds one of each at a time, however much has changed since.
+ * holds one of each at a time, however much has changed since. Throws BizraError 'query_too_large' after `rowsMax` undo
+ * rows and deletions: a range that is empty may have had millions of keys.
  */
 export async function* walkPast(
   snapshot: KeyValueSnapshot,
@@ -46,12 +47,17 @@ export async function* walkPast(
   range: StoreRange,
   height: number,
   checks: WalkChecks,
+  rowsMax = PAST_ROWS_MAX,
 ): AsyncGenerator<WalkedEntry> {
+  let rows = 0;
+  const countRow = (): void => {
+    if (++rows > rowsMax) throw tooLarge(rowsMax);
+  };
   const direction = range.reverse === true ? -1 : 1;
   const sources = {
     leaf: new Pulled(leaves(snapshot, store, range)),
-    undo: new Pulled(firstAfter(height, undoRows(snapshot, store, range))),
-    deletion: new Pulled(deletions(snapshot, store, range)),
+    undo: new Pulled(firstAfter(height, undoRows(snapshot, store, range, countRow))),
+    deletion: new Pulled(deletions(snapshot, store, range, countRow)),
   };
   try {
     for (;;) {
@@ -135,18 +141,24 @@ async function* deletions(
   snapshot: KeyValueSnapshot,
   store: StoreName,
   range: StoreRange,
+  countRow: () => void,
 ): AsyncGenerator<DeletionRow> {
   const prefix = deletionPrefix(store);
   for await (const [rowKey, record] of snapshot.iterate(rawRange(prefix, range))) {
+    countRow();
     yield { key: rowKey.slice(prefix.length), height: decodeDeletion(record, rowKey) };
   }
 }
 
-async function* undoRows(snapshot: KeyValueSnapshot, store: StoreName, range: StoreRange): AsyncGenerator<UndoRow> {
+async function* undoRows(
+  snapshot: KeyValueSnapshot,
+  store: StoreName,
+  range: StoreRange,
+  countRow: () => void,
+): AsyncGenerator<UndoRow> {
   const prefix = undoPrefix(store);
-  let left = UNDO_ROWS_MAX;
   for await (const [rowKey, record] of snapshot.iterate(undoRange(prefix, range))) {
-    if (left-- === 0) throw tooLarge();
+    countRow();
     yield { ...parseUndoKey(rowKey, prefix.length), rowKey, before: decodeUndo(record, rowKey) };
   }
 }
@@ -194,9 +206,9 @@ function bounds(
   return { gte: low, ...(lastIsBound ? { lte: last } : end === undefined ? {} : { lt: end }), reverse };
 }
 
-function tooLarge(): BizraError<StateErrorCode> {
+function tooLarge(rowsMax: number): BizraError<StateErrorCode> {
   return new BizraError(
     'query_too_large',
-    `more than ${UNDO_ROWS_MAX} changes are in the way: ask for a later height or a narrower prefix`,
+    `more than ${rowsMax} changes are in the way: ask for a later height or a narrower prefix`,
   );
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { verifyProof } from '#light/proof-verify.ts';
+import { walkPast } from '#state/history-walk.ts';
 import { State, type StateOptions } from '#state/state.ts';
 import { changedKeysKey, deletionKey, deletionPrefix, undoKey, undoPrefix } from '#state/undo-rows.ts';
 import type { MemoryKeyValue } from '#storage/memory.ts';
@@ -106,6 +107,30 @@ describe('proofs at any kept height', () => {
     assert.ok(modelled.state.nodes <= settled, `${modelled.state.nodes} nodes after ${settled}`);
     const view = modelled.state.view();
     await view.release();
+  });
+});
+
+describe('a walk at an old height', () => {
+  it('is refused where too many changes and deletions are in its way, though it would find little', async () => {
+    const keys = Array.from({ length: 10 }, (_, i) => bytes(1, i));
+    const all = (value: Uint8Array | undefined) => keys.map((key): Write => ['acc', key, value]);
+    const changed = await chainOf([all(bytes(1)), all(bytes(2)), all(bytes(3))]);
+    const deleted = await chainOf([all(bytes(1)), all(undefined), [], []]);
+    const checks = { leaf: (_key: Uint8Array, row: Uint8Array) => row, undo: () => undefined, deletion: () => {} };
+    const walk = async ({ modelled }: typeof changed, height: number, rowsMax: number) => {
+      const snapshot = modelled.kv.snapshot();
+      try {
+        const range = { prefix: bytes(1) };
+        return (await collect(walkPast(snapshot, 'acc', range, height, checks, rowsMax))).length;
+      } finally {
+        await snapshot.release();
+      }
+    };
+    assert.equal(await walk(changed, 1, 20), 0);
+    await assert.rejects(walk(changed, 1, 19), { code: 'query_too_large' });
+    // Ten undo rows of the height that deleted, and ten rows that say so.
+    assert.equal(await walk(deleted, 2, 20), 0);
+    await assert.rejects(walk(deleted, 2, 19), { code: 'query_too_large' });
   });
 });
 
