@@ -1,6 +1,6 @@
 import type { KeyValue, WriteBatch } from '#ports/key-value.ts';
 import { type Block, decodeBlock } from '#types/block.ts';
-import { type Commit, decodeCommit } from '#types/commit.ts';
+import { type Commit, decodeCommit, hashCommit } from '#types/commit.ts';
 import type { ConsensusParams } from '#types/params.ts';
 import type { TxResult } from '#types/results.ts';
 import type { ValidatorSet } from '#types/validator-set.ts';
@@ -185,8 +185,12 @@ export class BlockStore {
     if (height < this.headerBase || height >= this.head) return undefined;
     const next = height + 1;
     if (next >= this.base) return this.block(next)?.lastCommit;
-    // The pruner puts it into the header row when it deletes the next block.
-    return next >= this.ranges.sweptBlocks ? this.prunedBlock(next).lastCommit : this.commit(height);
+    // The batch that deletes the next block puts it into the header row, and shows before the pruner knows that it does.
+    const commit = this.prunedBlock(next)?.lastCommit ?? this.commit(height);
+    const committed = this.meta(next)?.header.lastCommitHash;
+    if (commit === undefined || committed === undefined || !equalBytes(hashCommit(commit), committed))
+      throw damaged(rowKey(ROW.commit, height), 'commit');
+    return commit;
   }
 
   /** Nobody reads below these heights any more: at once here, for good when it resolves. */
@@ -196,14 +200,18 @@ export class BlockStore {
 
   /** What is below the bases and still there, with what deletes it. */
   pruner(): BlockPruner {
-    return new BlockPruner(this.kv, this.ranges, this.validatorRows, (height) => this.prunedBlock(height));
+    return new BlockPruner(this.kv, this.ranges, this.validatorRows, (height) => {
+      const block = this.prunedBlock(height);
+      if (block === undefined) throw damaged(rowKey(ROW.block, height), 'block');
+      return block;
+    });
   }
 
-  /** A block below the base that the pruner has not deleted yet. */
-  private prunedBlock(height: number): Block {
+  /** A block below the base; undefined where the pruner has deleted it. */
+  private prunedBlock(height: number): Block | undefined {
     const key = rowKey(ROW.block, height);
     const record = this.kv.get(key, { unverified: true });
-    if (record === undefined) throw damaged(key, 'block');
+    if (record === undefined) return undefined;
     const bytes = checkedValue(record, key, 'block');
     const block = decodeBlock(bytes, bytes.length);
     checkHeight(ROW.block, height, block.header.height, 'block');
