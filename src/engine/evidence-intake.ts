@@ -47,8 +47,8 @@ export interface EvidenceIntakeComponents {
   /** Last applied height. */
   readonly head: () => number;
   readonly report: (peer: PeerId, offence: Offence) => void;
-  /** What makes going on impossible. */
-  readonly onFatal: (error: unknown) => void;
+  /** A fault of this machine: a disk that fails, or a record of the height that is damaged. */
+  readonly onFault: (error: unknown) => void;
 }
 
 /**
@@ -122,8 +122,8 @@ export class EvidenceIntake {
         report(peer, 'invalid_evidence');
         return 'reject';
       }
-      // A disk that fails is not the peer's doing.
-      if (!REFUSALS.has(code)) this.components.onFatal(error);
+      // Not the peer's doing, though it chose the height.
+      if (!REFUSALS.has(code)) this.components.onFault(error);
       return code === 'evidence_early' ? 'early' : 'ignore';
     }
   }

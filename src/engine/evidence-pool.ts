@@ -41,8 +41,8 @@ export interface EvidencePoolComponents {
   readonly isPunished: (address: Uint8Array) => boolean;
   /** There is something new to propose. */
   readonly onPending: () => void;
-  /** What makes going on impossible. */
-  readonly onFatal: (error: unknown) => void;
+  /** A fault of this machine: a disk that fails, or a record of the past that is damaged. */
+  readonly onFault: (error: unknown) => void;
 }
 
 /** What a height changes in the pool. In effect once the height's batch is on the disk. */
@@ -214,7 +214,7 @@ export class EvidencePool {
 
   /** Evidence about a conflicting block above our own is compared with another block at each height. */
   private judgeAgain(): void {
-    const { verifier, logger, onPending, onFatal } = this.components;
+    const { verifier, logger, onPending, onFault } = this.components;
     const history = this.components.history();
     for (const [key, entry] of this.pending) {
       if (entry.judgedAt === undefined) continue;
@@ -224,7 +224,7 @@ export class EvidencePool {
           onPending();
         })
         .catch((error: unknown) => {
-          if (!isRefusal(error)) return onFatal(error);
+          if (!isRefusal(error)) return onFault(error);
           logger.info('pending evidence does not fit the chain', {
             evidence: toHex(entry.hash),
             reason: error.message,

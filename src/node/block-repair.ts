@@ -17,6 +17,14 @@ const ANSWER_MAX_BYTES = 128 * 1024 * 1024;
 /** Between two attempts at one height: others' requests must not make this node send many. */
 const RETRY_MS = 10_000;
 
+/** What is known of a damaged block. */
+interface Place {
+  readonly height: number;
+  readonly validators: ValidatorSet;
+  /** After it. */
+  readonly appHash: Uint8Array;
+}
+
 export interface BlockRepairComponents {
   readonly kv: KeyValue;
   readonly chain: Pick<Chain, 'state'>;
@@ -63,13 +71,13 @@ export class BlockRepair {
 
   private async repair(height: number): Promise<void> {
     const { peers, logger } = this.components;
-    const validators = await this.validatorsOf(height);
-    if (validators === undefined) return;
+    const place = await this.placeOf(height);
+    if (place === undefined) return;
     for (const { peer, base, head } of peers.heads()) {
       if (height < base || height > head) continue;
-      const found = await this.fetch(peer, height, validators);
+      const found = await this.fetch(peer, place);
       if (found === undefined) continue;
-      await this.write(height, found);
+      await this.write(place, found);
       this.triedMs.delete(height);
       logger.warn('a damaged block was fetched again', { height, peer });
       return;
@@ -77,20 +85,26 @@ export class BlockRepair {
     logger.error('no peer has the block that is damaged here', { height });
   }
 
-  /** Undefined where they are damaged as well: a peer's request must not end a node over an old height. */
-  private async validatorsOf(height: number): Promise<ValidatorSet | undefined> {
-    const { blockStore, logger } = this.components;
+  /** Undefined where records beside it are damaged as well: a peer's request must not end a node over an old height. */
+  private async placeOf(height: number): Promise<Place | undefined> {
+    const { blockStore, chain, logger } = this.components;
     try {
-      return await blockStore.validators(height);
+      const validators = await blockStore.validators(height);
+      // The state after a height is in the header of the next one.
+      const next = height < chain.state.height ? blockStore.meta(height + 1)?.header.appHash : undefined;
+      return { height, validators, appHash: next ?? chain.state.appHash };
     } catch (error) {
-      if (!(error instanceof BizraError)) throw error;
-      logger.error('nobody can tell whether a block of peers is the damaged one', { height, reason: error.message });
+      if (!(error instanceof BizraError) || (error instanceof MachineError && error.code !== 'damaged')) throw error;
+      logger.error('a damaged block cannot be fetched again: records beside it are damaged, too', {
+        height,
+        reason: error.message,
+      });
       return undefined;
     }
   }
 
   /** Undefined when the peer has no block that the height's validators signed. */
-  private async fetch(peer: PeerId, height: number, validators: ValidatorSet): Promise<FetchedBody | undefined> {
+  private async fetch(peer: PeerId, { height, validators }: Place): Promise<FetchedBody | undefined> {
     const { peers, chain, verifier } = this.components;
     let fetched: FetchedBody | undefined;
     try {
@@ -111,13 +125,10 @@ export class BlockRepair {
     }
   }
 
-  private async write(height: number, { body, commit }: FetchedBody): Promise<void> {
-    const { kv, blockStore, chain } = this.components;
+  private async write({ height, appHash }: Place, { body, commit }: FetchedBody): Promise<void> {
+    const { kv, blockStore } = this.components;
     // Pruned meanwhile.
     if (height < blockStore.base) return;
-    // The state after a height is in the header of the next one.
-    const next = height < chain.state.height ? blockStore.meta(height + 1)?.header.appHash : undefined;
-    const appHash = next ?? chain.state.appHash;
     const batch = kv.batch();
     blockStore.putAgain(batch, {
       height,

@@ -11,6 +11,7 @@ import type { State } from '#state/state.ts';
 import type { BlockStore } from '#storage/block-store.ts';
 import type { NodeMetrics } from '#telemetry/node-metrics.ts';
 import type { Evidence } from '#types/evidence.ts';
+import { faultHandler } from './faults.ts';
 import { txSupplyOf } from './mempool-wiring.ts';
 import type { NodePorts } from './node-ports.ts';
 import type { NodeOverrides } from './overrides.ts';
@@ -22,7 +23,8 @@ export function makeEvidencePool(
   asked: Pick<EvidencePoolComponents, 'history' | 'isPunished' | 'onPending'>,
   stored: readonly Evidence[],
 ): EvidencePool {
-  return EvidencePool.restore({ kv, verifier, logger: logger.child('evidence'), ...asked, onFatal }, stored);
+  const onFault = faultHandler({ logger, onFatal });
+  return EvidencePool.restore({ kv, verifier, logger: logger.child('evidence'), ...asked, onFault }, stored);
 }
 
 /** `head` is the chain's: the store counts a height from the moment in which its batch is begun. */

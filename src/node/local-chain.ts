@@ -60,7 +60,7 @@ export class LocalChain {
         history: () => chainHistory(this.chain.state, blockStore),
         isPunished: (address) => ledger.isTombstoned(address),
         onPending: () => undefined,
-        onFatal: () => undefined,
+        onFault: () => undefined,
       },
       [],
     );

@@ -15,6 +15,7 @@ import type { NodeMetrics } from '#telemetry/node-metrics.ts';
 import { MachineError } from '#util/errors.ts';
 import { archiveOf, stateSyncAnswersOf } from './archive.ts';
 import type { BlockRepair } from './block-repair.ts';
+import { faultHandler } from './faults.ts';
 import { gossipVerdict } from './gossip-verdict.ts';
 import type { NodePorts } from './node-ports.ts';
 import { reportOffence } from './offences.ts';
@@ -48,7 +49,7 @@ export interface ExchangeWiring extends Pick<ExchangeComponents, HandedOn> {
 }
 
 export function makeExchange(
-  { clock, voteVerifier, snapshots, onFatal }: NodePorts,
+  { clock, voteVerifier, snapshots, logger, onFatal }: NodePorts,
   { chainId, chain, blockStore, mempool, evidence, repair, ...handedOn }: ExchangeWiring,
 ): Exchange {
   const { consensus, network } = handedOn;
@@ -65,7 +66,7 @@ export function makeExchange(
       clock,
       head: () => chain.state.height,
       report: (peer, offence) => network.report(peer, offence),
-      onFatal,
+      onFault: faultHandler({ logger, onFatal }),
     }),
     admitTxs: async (txs) => gossipVerdict(await mempool.admitMany(txs, 'peer')),
   });

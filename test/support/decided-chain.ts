@@ -95,7 +95,7 @@ export class DecidedChain {
         history: () => chainHistory(this.chain.state, blockStore),
         isPunished: (address) => this.ledger.isTombstoned(address),
         onPending: () => undefined,
-        onFatal: (error) => {
+        onFault: (error) => {
           throw error;
         },
       },

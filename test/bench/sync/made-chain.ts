@@ -110,7 +110,7 @@ async function composeChain(
       history: () => chainHistory(chain.state, blockStore),
       isPunished: () => false,
       onPending: () => undefined,
-      onFatal: (error) => {
+      onFault: (error) => {
         throw error;
       },
     },

@@ -12,7 +12,7 @@ class Bench {
   readonly clock = new ManualClock();
   readonly reports: string[] = [];
   readonly added: Evidence[] = [];
-  readonly fatal: unknown[] = [];
+  readonly faults: unknown[] = [];
   head = 9;
   answer: () => EvidenceOutcome | Promise<EvidenceOutcome> = () => 'added';
   readonly intake = new EvidenceIntake({
@@ -25,7 +25,7 @@ class Bench {
     clock: this.clock,
     head: () => this.head,
     report: (peer, offence) => void this.reports.push(`${peer} ${offence}`),
-    onFatal: (error) => void this.fatal.push(error),
+    onFault: (error) => void this.faults.push(error),
   });
 
   refuse(code: string): void {
@@ -63,12 +63,12 @@ describe('evidence from peers', () => {
     });
   }
 
-  it('a disk that fails ends the node and costs the peer nothing', async () => {
+  it('a fault of the machine is told, and costs the peer nothing', async () => {
     bench.refuse('damaged');
     assert.equal(await bench.intake.take('p', [evidence]), 'ignore');
     bench.answer = () => Promise.reject(new Error('i/o error'));
     assert.equal(await bench.intake.take('p', [evidence]), 'ignore');
-    assert.equal(bench.fatal.length, 2);
+    assert.equal(bench.faults.length, 2);
     assert.deepEqual(bench.reports, []);
   });
 
@@ -116,7 +116,7 @@ describe('evidence from peers', () => {
     }
     await Promise.all(all);
     assert.ok(bench.added.length < 5, `${bench.added.length} were kept`);
-    assert.deepEqual(bench.fatal, []);
+    assert.deepEqual(bench.faults, []);
   });
 
   it('evidence-once-and-in-time: a piece of the next height waits for it, without blame', async () => {

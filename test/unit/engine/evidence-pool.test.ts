@@ -37,7 +37,7 @@ class Bench {
         history: () => this.chain.history(this.height, { params: this.params }),
         isPunished: (address) => this.punished.has(toHex(address)),
         onPending: () => this.announced++,
-        onFatal: (error) => this.fatal.push(error),
+        onFault: (error) => this.fatal.push(error),
       },
       await readPending(this.kv),
     );

@@ -8,7 +8,7 @@ import { EMPTY_COMMIT } from '#types/commit.ts';
 import { type Evidence, encodeEvidenceList } from '#types/evidence.ts';
 import { DEFAULT_CONSENSUS_PARAMS } from '#types/params.ts';
 import { toHex } from '#util/bytes.ts';
-import { BizraError } from '#util/errors.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
 import { PaperChain, text } from '../evidence/support.ts';
 
 describe('evidence of a block', () => {
@@ -89,7 +89,24 @@ describe('evidence of a block', () => {
     assert.equal(await verdict([old, old], { header }), 'repeated_evidence');
   });
 
-  it('a fault of the machine is no verdict', async () => {
+  it('of a height whose records are damaged is a matter of this node, too: no proposer ends it', async () => {
+    const damaged = new MachineError('damaged', 'the stored block meta is damaged');
+    const header = (): never => {
+      throw damaged;
+    };
+    assert.equal(await verdict([evidence], { header }), EVIDENCE_UNJUDGED);
+    assert.equal(await verdict([evidence, evidence], { header }), 'repeated_evidence');
+    const rules = {
+      history: chain.history(9),
+      committedAt: () => {
+        throw damaged;
+      },
+    };
+    const judged = validateEvidence(new InlineVerifier(), rules, block([evidence]));
+    await assert.rejects(judged, { code: EVIDENCE_UNJUDGED });
+  });
+
+  it('another fault of the machine is no verdict', async () => {
     const validators = (): Promise<never> => Promise.reject(new Error('disk'));
     await assert.rejects(verdict([evidence], { validators }), /disk/);
   });

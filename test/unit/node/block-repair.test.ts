@@ -29,7 +29,7 @@ describe('a stored block that turns out to be damaged', () => {
       return { height, size: bytes.length, body: makeBody(decodeBlock(bytes)), commit };
     };
     const good = fetched(HEIGHT);
-    await damage(bench, ROW.block);
+    await damage(bench, ROW.block, [HEIGHT]);
 
     const asked: string[] = [];
     const blamed: string[] = [];
@@ -57,8 +57,8 @@ describe('a stored block that turns out to be damaged', () => {
     return { bench, blockStore, good, answers, asked, blamed, errors, fatal, read };
   }
 
-  async function damage(bench: NodeBench, kind: number): Promise<void> {
-    for (const height of [1, HEIGHT]) {
+  async function damage(bench: NodeBench, kind: number, heights: readonly number[]): Promise<void> {
+    for (const height of heights) {
       const key = rowKey(kind, height);
       const row = bench.kv.get(key)?.slice();
       if (row === undefined) continue;
@@ -80,14 +80,20 @@ describe('a stored block that turns out to be damaged', () => {
     assert.deepEqual([asked, blamed, fatal], [['liar', 'honest'], ['liar'], []]);
   });
 
-  it('stays damaged, and the node goes on, where nobody can say who signed it', async () => {
-    const { bench, read, good, answers, asked, errors, fatal } = await damagedChain();
-    await damage(bench, ROW.validators);
-    answers.set('honest', good);
-    assert.throws(read, { code: 'damaged' });
-    await settle();
-    assert.throws(read, { code: 'damaged' });
-    assert.deepEqual([asked, fatal], [[], []]);
-    assert.equal(errors.length, 2, errors.join());
-  });
+  const besides: Readonly<Record<string, readonly [kind: number, heights: readonly number[]]>> = {
+    'who signed it': [ROW.validators, [1, HEIGHT]],
+    'what the state after it was': [ROW.meta, [HEIGHT + 1]],
+  };
+  for (const [what, [kind, heights]] of Object.entries(besides)) {
+    it(`stays damaged, and the node goes on, where it is damaged, too, ${what}`, async () => {
+      const { bench, read, good, answers, asked, errors, fatal } = await damagedChain();
+      await damage(bench, kind, heights);
+      answers.set('honest', good);
+      assert.throws(read, { code: 'damaged' });
+      await settle();
+      assert.throws(read, { code: 'damaged' });
+      assert.deepEqual([asked, fatal], [[], []]);
+      assert.equal(errors.length, 2, errors.join());
+    });
+  }
 });
