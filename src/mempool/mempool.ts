@@ -1,5 +1,6 @@
 import type { CheckResult } from '#app/contract.ts';
 import type { Clock } from '#ports/clock.ts';
+import type { Random } from '#ports/random.ts';
 import { toLatin1 } from '#util/bytes.ts';
 import { framedSize } from '#util/framing.ts';
 import { RecentHashes } from '#util/recent-hashes.ts';
@@ -16,6 +17,7 @@ import { TxIndex } from './tx-index.ts';
 export interface MempoolComponents<Tx extends MempoolTx> {
   readonly app: MempoolApp<Tx>;
   readonly clock: Clock;
+  readonly random: Pick<Random, 'bytes'>;
   /** sha256. */
   readonly hashTx: (bytes: Uint8Array) => Uint8Array;
   /** Told of each admitted transaction, after it is in the pool. The engine publishes those of source `rpc`. */
@@ -74,7 +76,7 @@ export class Mempool<Tx extends MempoolTx> {
     this.components = components;
     this.options = { ...DEFAULT_MEMPOOL_OPTIONS, ...options };
     this.metrics = components.metrics ?? NO_MEMPOOL_METRICS;
-    this.committed = new RecentHashes(this.options.cacheSize);
+    this.committed = new RecentHashes(this.options.cacheSize, components.random.bytes(4));
     const { app, clock } = components;
     this.pending = new Pending({ app, index: this.index, failed: (entry) => this.forgetEntry(entry, 'recheck') });
     this.admission = new Admission(

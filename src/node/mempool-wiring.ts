@@ -19,7 +19,7 @@ export interface MempoolWiring {
 }
 
 export function makeMempool(
-  { clock, onFatal, metrics }: Pick<NodePorts, 'clock' | 'onFatal' | 'metrics'>,
+  { clock, random, onFatal, metrics }: Pick<NodePorts, 'clock' | 'random' | 'onFatal' | 'metrics'>,
   { size, maxTxsBytes, maxTxBytes, cacheSize, ttlNumBlocks }: NodeSettings['mempool'],
   { ledger, baseDenom, onOwn, onWorkAvailable, moreUrgent }: MempoolWiring,
 ): Mempool<DecodedTx> {
@@ -27,6 +27,7 @@ export function makeMempool(
     {
       app: new LedgerMempoolApp(ledger, baseDenom),
       clock,
+      random,
       hashTx: sha256,
       onAdmitted: (tx, source) => {
         if (source === 'rpc') onOwn(tx);

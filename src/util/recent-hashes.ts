@@ -3,6 +3,8 @@ import { assert } from './assert.ts';
 const HASH_BYTES = 32;
 /** Room at first; doubled as hashes come. */
 const FIRST_ROOM = 1_024;
+const MIX_A = 0x85ebca6b;
+const MIX_B = 0xc2b2ae35;
 
 /**
  * The last `capacity` hashes of 32 bytes that were added, side by side in one buffer: as strings in a Set they take twice
@@ -18,10 +20,17 @@ export class RecentHashes {
   /** Where the next hash goes: the place of the oldest one once there are `capacity`. */
   private next = 0;
 
-  /** Hashes that somebody chooses can fall together in few buckets; then a look takes longer, up to `capacity` steps. */
-  constructor(capacity: number) {
+  private readonly seed: number;
+
+  /**
+   * `seed` is four bytes that nobody else knows: with them the buckets are others in each process. Else whoever chooses
+   * hashes (four tries for two bits) could have them all in one run of buckets, which each look would have to pass.
+   */
+  constructor(capacity: number, seed: Uint8Array) {
     assert(Number.isSafeInteger(capacity) && capacity >= 0, `capacity must be a whole number, got ${capacity}`);
+    assert(seed.length === 4, `a seed has 4 bytes, not ${seed.length}`);
     this.capacity = capacity;
+    this.seed = wordAt(seed, 0);
   }
 
   get size(): number {
@@ -73,7 +82,7 @@ export class RecentHashes {
   /** Where this hash is, or the empty bucket where it would be. */
   private bucketOf(hash: Uint8Array): number {
     const mask = this.buckets.length - 1;
-    let bucket = firstBucket(hash, 0) & mask;
+    let bucket = this.firstBucket(hash, 0) & mask;
     for (;;) {
       const slot = (this.buckets[bucket] as number) - 1;
       if (slot < 0 || this.isAt(slot, hash)) return bucket;
@@ -94,7 +103,7 @@ export class RecentHashes {
     let gap = this.bucketOf(this.hashAt(slot));
     for (let bucket = (gap + 1) & mask; buckets[bucket] !== 0; bucket = (bucket + 1) & mask) {
       const moving = buckets[bucket] as number;
-      const first = firstBucket(this.bytes, (moving - 1) * HASH_BYTES) & mask;
+      const first = this.firstBucket(this.bytes, (moving - 1) * HASH_BYTES) & mask;
       if (((bucket - first) & mask) < ((bucket - gap) & mask)) continue;
       buckets[gap] = moving;
       gap = bucket;
@@ -102,10 +111,17 @@ export class RecentHashes {
     buckets[gap] = 0;
     this.count--;
   }
+
+  /** The hash's first word and the seed, mixed as MurmurHash3 ends: each of their bits decides over each bit of it. */
+  private firstBucket(bytes: Uint8Array, at: number): number {
+    let mixed = wordAt(bytes, at) ^ this.seed;
+    mixed = Math.imul(mixed ^ (mixed >>> 16), MIX_A);
+    mixed = Math.imul(mixed ^ (mixed >>> 13), MIX_B);
+    return mixed ^ (mixed >>> 16);
+  }
 }
 
-/** The first four bytes: a hash is as even as any function of it. */
-function firstBucket(bytes: Uint8Array, at: number): number {
+function wordAt(bytes: Uint8Array, at: number): number {
   return (
     ((bytes[at] as number) << 24) |
     ((bytes[at + 1] as number) << 16) |

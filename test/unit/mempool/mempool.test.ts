@@ -3,6 +3,7 @@ import type { AdmitResult } from '#mempool/contract.ts';
 import { Mempool, type MempoolUpdate } from '#mempool/mempool.ts';
 import type { MempoolOptions } from '#mempool/options.ts';
 import { framedSize } from '#util/framing.ts';
+import { Chance } from '../../sim/time/chance.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { encodeFake, FakeLedger, type FakeTx, hashTx } from './fake-ledger.ts';
 
@@ -21,6 +22,7 @@ class Bench {
       {
         app: this.ledger,
         clock: this.clock,
+        random: new Chance(1),
         hashTx,
         onAdmitted: (tx, source) => {
           this.admitted.push([tx.bytes, source]);

@@ -7,6 +7,7 @@ import type { TxIndex } from '#mempool/tx-index.ts';
 import { toLatin1 } from '#util/bytes.ts';
 import { framedSize } from '#util/framing.ts';
 import type { RecentHashes } from '#util/recent-hashes.ts';
+import { Chance } from '../../sim/time/chance.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 import { encodeFake, FakeLedger, type FakeTx, hashTx } from './fake-ledger.ts';
@@ -71,7 +72,7 @@ class Model {
       throw error;
     };
     this.mempool = new Mempool(
-      { app: this.ledger, clock: this.clock, hashTx, onFatal: fail, metrics },
+      { app: this.ledger, clock: this.clock, random: new Chance(1), hashTx, onFatal: fail, metrics },
       { maxTxs: MAX_TXS, maxTxsBytes: MAX_BYTES, ttlBlocks: TTL_BLOCKS, cacheSize: 30, verifyBatch: 3 },
     );
     this.internals = this.mempool as unknown as Internals;

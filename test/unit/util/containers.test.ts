@@ -35,6 +35,8 @@ describe('BinaryHeap', () => {
 });
 
 describe('RecentHashes', () => {
+  const SEED = new Uint8Array(4);
+
   /** Few first bytes, so that most hashes want the same buckets, also across the end of the table. */
   function crowdedHash(random: () => number): Uint8Array {
     const hash = new Uint8Array(32).fill(random() < 0.5 ? 0xff : 0);
@@ -46,7 +48,7 @@ describe('RecentHashes', () => {
   it('knows the last ones that were added, as a list does, after random operations', () => {
     const random = seededRandom(2);
     for (const capacity of [0, 1, 7, 100, 300]) {
-      const hashes = new RecentHashes(capacity);
+      const hashes = new RecentHashes(capacity, SEED);
       let model: Uint8Array[] = [];
       const isKnown = (hash: Uint8Array): boolean => model.some((known) => equalBytes(known, hash));
       for (let i = 0; i < 2_000; i++) {
@@ -65,7 +67,7 @@ describe('RecentHashes', () => {
 
   it('grows to its capacity, forgets nothing on the way and one by one from there on', () => {
     const capacity = 3_000;
-    const hashes = new RecentHashes(capacity);
+    const hashes = new RecentHashes(capacity, SEED);
     const hashOf = (i: number): Uint8Array => sha256(new Uint8Array([i, i >> 8]));
     for (let i = 0; i < 2 * capacity; i++) {
       hashes.add(hashOf(i));
@@ -74,6 +76,38 @@ describe('RecentHashes', () => {
     }
     equal(hashes.size, capacity);
     throws(() => hashes.add(new Uint8Array(20)), /32 bytes/);
+    throws(() => new RecentHashes(capacity, new Uint8Array(8)), /4 bytes/);
+  });
+
+  it('hash-flood: hashes chosen for one run of buckets are spread where the seed is another', () => {
+    interface Internals {
+      readonly buckets: Int32Array;
+      firstBucket(bytes: Uint8Array, at: number): number;
+    }
+    const count = 8_000;
+    const internalsOf = (hashes: RecentHashes) => hashes as unknown as Internals;
+    const filled = (seed: Uint8Array, chosen: readonly Uint8Array[]): Internals => {
+      const hashes = new RecentHashes(count, seed);
+      for (const hash of chosen) hashes.add(hash);
+      return internalsOf(hashes);
+    };
+    const longestRun = ({ buckets }: Internals): number => {
+      let [longest, run] = [0, 0];
+      for (const bucket of buckets) {
+        run = bucket === 0 ? 0 : run + 1;
+        longest = Math.max(longest, run);
+      }
+      return longest;
+    };
+    const known = internalsOf(new RecentHashes(count, SEED));
+    const chosen: Uint8Array[] = [];
+    for (let i = 0; chosen.length < count; i++) {
+      const hash = sha256(new Uint8Array([i, i >> 8, i >> 16]));
+      // The first eighth of 16,384 buckets.
+      if ((known.firstBucket(hash, 0) & 0x3fff) < 2_048) chosen.push(hash);
+    }
+    ok(longestRun(filled(SEED, chosen)) > count / 2, 'who knows the seed has them in one run');
+    ok(longestRun(filled(SEED.with(3, 1), chosen)) < 200);
   });
 });
 
