@@ -150,6 +150,11 @@ export class Chain {
     this.executor.speculate(body);
   }
 
+  /** While a height is being applied, its batch included: the end of that. */
+  get writing(): Promise<void> | undefined {
+    return this.busy;
+  }
+
   /** While a block is being executed or applied: the end of that. Work that can wait does, so that the chain goes on. */
   get applying(): Promise<void> | undefined {
     return this.busy ?? this.executor.underway;

@@ -50,6 +50,16 @@ export interface ResultReader {
   results(height: number): Promise<EventSource | undefined>;
 }
 
+/** What deletes the rows of a height that is pruned, in batches of its own. */
+export interface RowDeletes {
+  /** A promise to wait for when a batch is full. */
+  delete(key: Uint8Array): Promise<void> | undefined;
+  /** Begins to write what was deleted so far before it returns; resolves when that is written. */
+  flush(): Promise<void>;
+  /** Resolves when no block's batch is on its way. */
+  whenQuiet(): Promise<void>;
+}
+
 export interface EventSource {
   readonly txResults: readonly { readonly events: readonly LedgerEvent[] }[];
   readonly blockEvents: readonly LedgerEvent[];
@@ -66,6 +76,9 @@ const DEFAULT_OPTIONS: IndexerOptions = { isEnabled: true, searchBudget: DEFAULT
 
 /** Composite keys whose tag is remembered; the ledger has about a hundred. */
 const MAX_KNOWN_KEYS = 4096;
+
+/** Rows of failures that are looked at and deleted at once: about a millisecond. */
+const FAILURES_AT_ONCE = 64;
 
 const NO_PLACES: ReadonlySet<number> = new Set();
 
@@ -120,23 +133,20 @@ export class Indexer {
   }
 
   /**
-   * Tells `remove` the keys of all rows that `index` wrote for a height that is pruned. It may be called when no height
-   * before it is kept either.
+   * Deletes all rows that `index` wrote for a height that is pruned. It may be called when no height before it is kept
+   * either.
    */
-  async forget(
-    block: IndexedBlock,
-    remove: (key: Uint8Array) => Promise<void> | undefined,
-    pause: Pause = NEVER_PAUSE,
-  ): Promise<void> {
+  async forget(block: IndexedBlock, deletes: RowDeletes, pause: Pause = NEVER_PAUSE): Promise<void> {
     const { height, txHashes, txResults, blockEvents } = block;
-    const removeNext = (key: Uint8Array): Promise<void> | undefined => remove(key) ?? pause();
+    const removeNext = (key: Uint8Array): Promise<void> | undefined => deletes.delete(key) ?? pause();
     if (txHashes.length > 0) await removeNext(countRowKey(height));
+    const failed: Uint8Array[] = [];
     for (const [index, hash] of txHashes.entries()) {
       // A success is what is found from then on; the row of a failure may be that of another height.
-      if (txResults[index]?.code !== 0 && !this.isOfHeight(hash, height)) continue;
-      const wait = removeNext(txRowKey(hash));
+      const wait = txResults[index]?.code === 0 ? removeNext(txRowKey(hash)) : void failed.push(hash);
       if (wait !== undefined) await wait;
     }
+    await this.forgetFailures(height, failed, deletes);
     const values = new Set<string>();
     addIndexed(values, blockEvents);
     for (const { events } of txResults) {
@@ -176,6 +186,17 @@ export class Indexer {
     this.requireEnabled();
     const components = { kv: this.kv, reader: this.reader, txByHash: (hash: Uint8Array) => this.position(hash) };
     return new Search(components, query, { budget: this.options.searchBudget });
+  }
+
+  /** What came of a failure's bytes later must not go with it: no block is written between the look at a row and its end. */
+  private async forgetFailures(height: number, hashes: readonly Uint8Array[], deletes: RowDeletes): Promise<void> {
+    for (let from = 0; from < hashes.length; from += FAILURES_AT_ONCE) {
+      await deletes.flush();
+      await deletes.whenQuiet();
+      for (const hash of hashes.slice(from, from + FAILURES_AT_ONCE))
+        if (this.isOfHeight(hash, height)) void deletes.delete(txRowKey(hash));
+      await deletes.flush();
+    }
   }
 
   /** A damaged row stays: it may be that of a later height. Many are looked at, and whatever is deleted is below the base. */

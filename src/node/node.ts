@@ -290,9 +290,7 @@ export class Node {
   }
 
   private makePruning(storage: NodeSettings['storage'], overrides: NodeOverrides): Pruning {
-    const { state, blockStore, indexer } = this;
-    const chainState = (): ChainState => this.chain.state;
-    const moreUrgent = (): Promise<void> | undefined => this.chain.applying;
-    return makePruning(this.ports, { state, blockStore, indexer, chainState, moreUrgent }, storage, overrides);
+    const { state, blockStore, indexer, chain } = this;
+    return makePruning(this.ports, { state, blockStore, indexer, chain }, storage, overrides);
   }
 }

@@ -87,6 +87,7 @@ export async function pruneStopped(
         chainState: () => chainState,
         neededFrom: () => lowestNeeded(snapshots.list()),
         moreUrgent: () => undefined,
+        writing: () => undefined,
         onFatal: () => undefined,
       },
       options,

@@ -1,4 +1,4 @@
-import type { ChainState } from '#engine/chain-state.ts';
+import type { Chain } from '#engine/chain.ts';
 import type { Indexer } from '#indexer/indexer.ts';
 import type { State } from '#state/state.ts';
 import type { BlockStore } from '#storage/block-store.ts';
@@ -12,15 +12,13 @@ export interface PruningWiring {
   readonly state: State;
   readonly blockStore: BlockStore;
   readonly indexer: Indexer;
-  readonly chainState: () => ChainState;
-  /** While there is more urgent work: its end. */
-  readonly moreUrgent: () => Promise<void> | undefined;
+  readonly chain: Pick<Chain, 'state' | 'applying' | 'writing'>;
 }
 
 /** Forgets what `storage` does not keep, but never what a snapshot that is offered still needs. */
 export function makePruning(
   { kv, clock, logger, onFatal, snapshots }: NodePorts,
-  { state, ...parts }: PruningWiring,
+  { state, chain, ...parts }: PruningWiring,
   storage: NodeSettings['storage'],
   { brokenRule }: NodeOverrides,
 ): Pruning {
@@ -31,6 +29,9 @@ export function makePruning(
       undo: state.pruning,
       clock,
       logger: logger.child('pruning'),
+      chainState: () => chain.state,
+      moreUrgent: () => chain.applying,
+      writing: () => chain.writing,
       neededFrom: () => lowestNeeded(snapshots?.list() ?? []),
       onFatal,
     },

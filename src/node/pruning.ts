@@ -1,6 +1,6 @@
 import type { ChainState } from '#engine/chain-state.ts';
 import { workSlice } from '#engine/work-slice.ts';
-import type { Indexer } from '#indexer/indexer.ts';
+import type { Indexer, RowDeletes } from '#indexer/indexer.ts';
 import type { Clock } from '#ports/clock.ts';
 import type { KeyValue } from '#ports/key-value.ts';
 import type { UndoPruner } from '#state/undo-pruner.ts';
@@ -36,6 +36,8 @@ export interface PruningComponents {
   readonly neededFrom: () => number | undefined;
   /** While the chain is at work: the end of that. */
   readonly moreUrgent: () => Promise<void> | undefined;
+  /** While a height is being written: the end of that. */
+  readonly writing: () => Promise<void> | undefined;
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -110,14 +112,15 @@ export class Pruning {
       const pause = workSlice(clock);
       const goesOn = (): boolean => signal?.aborted !== true && !this.stopping;
       // An earlier run may have left something below bases that are where they should be.
-      for (let raised = true; raised && goesOn(); ) {
-        raised = await this.raise(options, 1);
-        while (goesOn() && (await this.step(deletes, pause))) {
-          pruned = { steps: pruned.steps + 1, rows: deletes.rows };
-          onProgress(pruned);
+      await flushed(deletes, async () => {
+        for (let raised = true; raised && goesOn(); ) {
+          raised = await this.raise(options, 1);
+          while (goesOn() && (await this.step(deletes, pause))) {
+            pruned = { steps: pruned.steps + 1, rows: deletes.rows };
+            onProgress(pruned);
+          }
         }
-      }
-      await deletes.flush();
+      });
       if (goesOn()) await this.compaction.everything();
     };
     const done = work();
@@ -137,12 +140,13 @@ export class Pruning {
     const pause: Pause = () => pace.pause();
     await this.raise(this.limits, STEP_MAX);
     pace.begin();
-    do {
-      pace.setBehind(this.behind());
-      this.giveBack();
-      await pause();
-    } while (!this.stopping && (await this.step(deletes, pause)));
-    await deletes.flush();
+    await flushed(deletes, async () => {
+      do {
+        pace.setBehind(this.behind());
+        this.giveBack();
+        await pause();
+      } while (!this.stopping && (await this.step(deletes, pause)));
+    });
     this.giveBack();
   }
 
@@ -246,7 +250,15 @@ export class Pruning {
       txHashes.push(txHash(tx));
       await pause();
     }
-    await this.components.indexer.forget({ height, txHashes, ...results }, (key) => deletes.delete(key), pause);
+    const { indexer, writing } = this.components;
+    const rows: RowDeletes = {
+      delete: (key) => deletes.delete(key),
+      flush: () => deletes.flush(),
+      whenQuiet: async () => {
+        for (let busy = writing(); busy !== undefined; busy = writing()) await busy;
+      },
+    };
+    await indexer.forget({ height, txHashes, ...results }, rows, pause);
   }
 
   private odd(height: number, error: MachineError): void {
@@ -261,6 +273,15 @@ export class Pruning {
     const { logger, onFatal } = this.components;
     if (error instanceof MachineError && error.code === 'damaged') logger.error('pruning failed', { reason: error });
     else onFatal(error);
+  }
+}
+
+/** What counts as deleted is written, also when a later step fails: nobody comes back to it. */
+async function flushed(deletes: SlicedDeletes, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } finally {
+    await deletes.flush();
   }
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { type IndexedBlock, Indexer } from '#indexer/indexer.ts';
 import { MemoryKeyValue } from '#storage/memory.ts';
+import { SlicedDeletes } from '#storage/sliced-deletes.ts';
 import { type Condition, matchesValue, parseQuery, type Query } from '#types/query.ts';
 import type { LedgerEvent, TxResult } from '#types/results.ts';
 
@@ -306,7 +307,11 @@ describe('indexer', () => {
         return get.call(kv, key);
       };
       const batch = kv.batch();
-      await indexer.forget(block, (key) => void batch.delete(key));
+      await indexer.forget(block, {
+        delete: (key) => void batch.delete(key),
+        flush: async () => undefined,
+        whenQuiet: async () => undefined,
+      });
       await batch.write({ sync: true });
       kv.get = get;
       return reads;
@@ -319,6 +324,41 @@ describe('indexer', () => {
     );
     assert.equal(await forget(heights[1] as (typeof heights)[number]), 1);
     assert.deepEqual(await rowsOf(kv), []);
+  });
+
+  it('prune-look-then-delete: the row of a failure is not deleted when its bytes succeeded meanwhile', async () => {
+    const { indexer, kv } = await chainOf([]);
+    const [one, two] = [sha256('one'), sha256('two')];
+    const index = async (height: number, hashes: readonly Uint8Array[], code: number): Promise<void> => {
+      const batch = kv.batch();
+      const txResults = hashes.map(() => txResult([], code));
+      await indexer.index(batch, { height, txHashes: hashes, txResults, blockEvents: [] });
+      await batch.write({ sync: true });
+    };
+    await index(3, [one, two], 5);
+    const deletes = new SlicedDeletes(kv, async (_rows, write) => {
+      const written = write();
+      // What the pruner waits for here is what a block waits for to be written.
+      await index(11, [two], 0);
+      await written;
+    });
+    let isWriting = true;
+    await indexer.forget(
+      { height: 3, txHashes: [one, two], txResults: [txResult([], 5), txResult([], 5)], blockEvents: [] },
+      {
+        delete: (key) => deletes.delete(key),
+        flush: () => deletes.flush(),
+        whenQuiet: async () => {
+          await index(10, [one], 0);
+          isWriting = false;
+        },
+      },
+    );
+    assert.equal(isWriting, false);
+    assert.deepEqual(
+      [one, two].map((hash) => indexer.txByHash(hash)?.height),
+      [10, 11],
+    );
   });
 
   it('notices a damaged row', async () => {

@@ -10,11 +10,12 @@ import { BlockStore } from '#storage/block-store.ts';
 import { withChecksum } from '#storage/checksummed.ts';
 import { KEY_SPACE } from '#storage/key-space.ts';
 import { MemoryKeyValue } from '#storage/memory.ts';
+import { SlicedDeletes } from '#storage/sliced-deletes.ts';
 import { type Logger, SILENT_LOGGER } from '#telemetry/logger.ts';
 import { txHash } from '#types/block.ts';
 import { ABSENT_COMMIT_SIG, type Commit, encodeCommit } from '#types/commit.ts';
 import { parseQuery } from '#types/query.ts';
-import { BizraError } from '#util/errors.ts';
+import { BizraError, MachineError } from '#util/errors.ts';
 import { DecidedChain } from '../../support/decided-chain.ts';
 
 const HEIGHTS = 12;
@@ -64,6 +65,7 @@ function pruningOf({ chain, kv }: Rig, limits: PruningOptions, needed?: number) 
       chainState: () => chain.chain.state,
       neededFrom: () => needed,
       moreUrgent: never,
+      writing: never,
       onFatal: (error) => void fatal.push(error),
     },
     limits,
@@ -126,6 +128,55 @@ describe('Pruning', () => {
       (await indexer.searchTxs(parseQuery("message.action = '/cosmos.bank.v1beta1.MsgSend'"))).length,
       kept.length,
     );
+  });
+
+  it('prune-shows-before-it-counts: a commit is the canonical one whatever of the next block is deleted, and known to be', async () => {
+    const { chain, kv } = await grown();
+    const { blockStore } = chain;
+    const canonical = blockStore.block(3)?.lastCommit as Commit;
+    await blockStore.raise(8, 1);
+    const written = Promise.withResolvers<void>();
+    const goesOn = Promise.withResolvers<void>();
+    const deletes = new SlicedDeletes(kv, async (_rows, write) => {
+      await write();
+      written.resolve();
+      // As a pruner whose share is used up.
+      await goesOn.promise;
+    });
+    const pruner = blockStore.pruner();
+    for (const height of [1, 2])
+      await pruner.deleteBlock(height, blockStore.block(height), new SlicedDeletes(kv, (_rows, write) => write()));
+    const deleting = pruner.deleteBlock(3, await pruner.read(3, () => undefined).then(({ block }) => block), deletes);
+    await written.promise;
+    assert.deepEqual(blockStore.canonicalCommit(2), canonical);
+    goesOn.resolve();
+    await deleting;
+    assert.deepEqual(blockStore.canonicalCommit(2), canonical);
+    // A lost row gives no other commit.
+    kv.corrupt(rowKey(ROW.block, 5), () => undefined);
+    const { signatures, ...seen } = blockStore.commit(4) as Commit;
+    const batch = kv.batch();
+    const less = { ...seen, signatures: [ABSENT_COMMIT_SIG, ...signatures.slice(1)] } as Commit;
+    batch.put(rowKey(ROW.commit, 4), withChecksum(encodeCommit(less)));
+    await batch.write({ sync: true });
+    assert.throws(() => blockStore.canonicalCommit(4), { code: 'damaged' });
+  });
+
+  it('prune-never-halts: what was deleted before a step that failed is gone with the next run', async () => {
+    const rig = await grown();
+    const { kv, chain } = rig;
+    const undo = chain.state.pruning;
+    const { sweep } = undo;
+    let sweeps = 0;
+    undo.sweep = async (...args) => {
+      if (sweeps++ === 3) throw new MachineError('damaged', 'a damaged table');
+      return sweep.apply(undo, args);
+    };
+    const { pruning, fatal } = pruningOf(rig, { ...KEEP_ALL, undoHeights: 2 });
+    await assert.rejects(pruning.prune(pruning.limits, never), { code: 'damaged' });
+    await pruning.prune(pruning.limits, never);
+    assert.equal(rowCounts(kv).get('c'), 2);
+    assert.deepEqual(fatal, []);
   });
 
   it('leaves no row behind that a chain which was never longer would not have', async () => {
