@@ -17,6 +17,8 @@ const RANGES_AHEAD = 6;
 const PER_PEER = 2;
 /** A peer that did not deliver is left alone this long. */
 const REST_MS = 1_000;
+/** Where all who are there keep nothing so old, others may still come for so long. */
+const SETTLED_MS = 10_000;
 const LOOK_EVERY_MS = 200;
 const REPORT_EVERY_MS = 5_000;
 
@@ -42,7 +44,7 @@ export interface HeaderBackfillComponents {
 }
 
 interface Range {
-  readonly from: number;
+  from: number;
   readonly to: number;
   /** Who is asked for what is missing. */
   asked: PeerId | undefined;
@@ -85,11 +87,19 @@ export class HeaderBackfill {
       if (this.failure !== undefined) throw this.failure.error;
       const lowest = sink.lowest();
       if (lowest.height <= this.options.lowest || !sink.isRecent(lowest)) return true;
-      if (clock.monotonicMs() - this.progressMs > this.options.patienceMs) return false;
+      const waitedMs = clock.monotonicMs() - this.progressMs;
+      if (waitedMs > this.options.patienceMs || (waitedMs > SETTLED_MS && this.isBelowAll())) return false;
       this.askMore();
       this.report(lowest.height);
       if (!(await this.takeNext())) await peers.sleep(LOOK_EVERY_MS);
     }
+  }
+
+  /** All who are there have said that they keep nothing so old. */
+  private isBelowAll(): boolean {
+    const wanted = this.ranges[0]?.from ?? 0;
+    const usable = this.parts.peers.usable();
+    return usable.length > 0 && usable.every((peer) => (this.floors.get(peer) ?? 0) > wanted);
   }
 
   private askMore(): void {
@@ -124,14 +134,26 @@ export class HeaderBackfill {
     try {
       const from = range.from + range.blocks.length;
       const blocks = await peers.lightBlocks(peer, from, range.to - from + 1);
-      if (blocks.length === 0) this.floors.set(peer, from + 1);
-      range.blocks.push(...blocks.map((block) => ({ peer, block })));
+      if (blocks.length === 0) this.lacks(peer, from, range);
+      else range.blocks.push(...blocks.map((block) => ({ peer, block })));
     } catch (error) {
       peers.isSilence(error);
       this.restUntilMs.set(peer, clock.monotonicMs() + REST_MS);
     } finally {
       range.asked = undefined;
     }
+  }
+
+  /** A peer keeps nothing at `from`, but perhaps something above it in the range: halves of that find where it begins. */
+  private lacks(peer: PeerId, from: number, range: Range): void {
+    this.floors.set(peer, from + 1);
+    if (from === range.to) return;
+    const middle = from + Math.ceil((range.to - from + 1) / 2);
+    const below: Range[] = [{ from: range.from, to: from, asked: undefined, blocks: range.blocks }];
+    if (middle > from + 1) below.unshift({ from: from + 1, to: middle - 1, asked: undefined, blocks: [] });
+    this.ranges.splice(this.ranges.indexOf(range) + 1, 0, ...below);
+    range.from = middle;
+    range.blocks = [];
   }
 
   /** Verifies and stores the highest range, if it is there. */

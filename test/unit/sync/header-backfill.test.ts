@@ -112,10 +112,28 @@ describe('headers below a snapshot', () => {
     assert.deepEqual(bench.blamed, []);
   });
 
-  it('end with the last whole request that somebody can answer', async () => {
-    const bench = new Bench({ a: (blocks) => ((blocks[0]?.header.height ?? 0) < 272 ? [] : blocks) });
+  for (const floor of [HEAD, 300, 273, 272, 200, 2]) {
+    it(`end where peers' end, at ${floor}, and do not wait long for others`, async () => {
+      const from = (height: number): Serve => {
+        return (blocks) => ((blocks[0]?.header.height ?? 0) < height ? [] : blocks);
+      };
+      const bench = new Bench({
+        a: from(floor),
+        b: from(Math.min(floor + 50, HEAD)),
+        part: (all) => from(floor)(all).slice(0, 7),
+      });
+      const startMs = bench.clock.monotonicMs();
+      assert.equal(await bench.run(), false);
+      bench.assertDownTo(floor);
+      assert.ok(bench.clock.monotonicMs() - startMs < PATIENCE_MS, 'all who are there have said so');
+    });
+  }
+
+  it('are waited for where somebody is silent', async () => {
+    const bench = new Bench({ a: () => [], silent: SILENT });
+    const startMs = bench.clock.monotonicMs();
     assert.equal(await bench.run(), false);
-    bench.assertDownTo(272);
+    assert.ok(bench.clock.monotonicMs() - startMs >= PATIENCE_MS);
   });
 
   const other = chainOf('another chain');
