@@ -66,8 +66,9 @@ export class RequestAnswers {
     for (let height = from; height <= end; height++) {
       const [block, commit] = await Promise.all([archive.blockBytes(height), archive.commit(height)]);
       if (block === undefined || commit === undefined) break;
-      bytes += block.length + SIGNATURE_BYTES * commit.signatures.length;
-      if (blocks.length > 0 && bytes > most) break;
+      const size = block.length + SIGNATURE_BYTES * commit.signatures.length;
+      if (blocks.length > 0 && bytes + size > most) break;
+      bytes += size;
       blocks.push({ block, commit });
       await pause();
     }

@@ -74,8 +74,9 @@ export class StateSyncAnswers {
     for (let height = first; height < first + count && height <= head(); height++) {
       const block = await lightBlock(height);
       if (block === undefined) break;
-      bytes += bytesOf(block, blocks.at(-1));
-      if (blocks.length > 0 && bytes > MAX_LIGHT_BLOCKS_BYTES) break;
+      const size = bytesOf(block, blocks.at(-1));
+      if (blocks.length > 0 && bytes + size > MAX_LIGHT_BLOCKS_BYTES) break;
+      bytes += size;
       blocks.push(block);
       await pause();
     }

@@ -47,28 +47,36 @@ describe('answers to who asks for blocks', () => {
     assert.equal(blocks.length, Math.floor((2 * MIB) / (100_000 + 110 * 1_000)));
   });
 
-  it('come no faster than a peer may be served, whatever it asks for', async () => {
-    const { ask, clock, read } = bench(MIB);
-    const served = async (peer: string, seconds: number): Promise<number> => {
-      let answers = 0;
-      let asking = true;
-      const asker = (async () => {
-        while (asking) {
-          await ask(64, 2 * MIB, peer);
-          answers++;
-          await new Promise((resolve) => setImmediate(resolve));
-        }
-      })();
-      for (let i = 0; i < seconds * 10; i++) {
-        await clock.drain();
-        clock.advance(100);
+  /** Answers that a peer gets which asks for as much as it can, again and again. */
+  async function served({ ask, clock }: ReturnType<typeof bench>, seconds: number): Promise<number> {
+    let answers = 0;
+    let asking = true;
+    const asker = (async () => {
+      while (asking) {
+        await ask(64, 2 * MIB, 'greedy');
+        answers++;
+        await new Promise((resolve) => setImmediate(resolve));
       }
-      asking = false;
-      clock.advance(10_000);
-      await asker;
-      return answers;
-    };
-    const answers = await served('greedy', 10);
+    })();
+    for (let i = 0; i < seconds * 10; i++) {
+      await clock.drain();
+      clock.advance(100);
+    }
+    asking = false;
+    clock.advance(10_000);
+    await asker;
+    return answers;
+  }
+
+  it('count what is given, not what was read and did not fit', async () => {
+    const answers = await served(bench(1.5 * MIB), 10);
+    assert.ok(answers > 100 && answers < 130, `${answers} blocks of 1.5 MiB, at 16 MiB a second`);
+  });
+
+  it('come no faster than a peer may be served, whatever it asks for', async () => {
+    const made = bench(MIB - 1_000);
+    const { ask, read } = made;
+    const answers = await served(made, 10);
     assert.ok(answers > 20 && answers < 120, `${answers} answers of two megabytes in ten seconds`);
     const before = read();
     await ask(1, MIB, 'modest');
