@@ -32,19 +32,34 @@ const redo = (height: number): string =>
 /** Checks of decided blocks, and of what came of each. */
 export function blockChecks(parts: DoctorBlocks): Check[] {
   const { headerBase, base } = parts.blockStore;
-  const each = (name: string, from: number, look: (height: number, find: Find) => Promise<void>): Check => ({
+  const each = (
+    name: string,
+    from: number,
+    look: (height: number, find: Find) => Promise<void>,
+    advice: (height: number) => string = redo,
+  ): Check => ({
     name,
     run: async (find, told) => {
       const { height: head } = parts.chainState;
       for (let height = Math.max(from, 1); height <= head; height++) {
-        await contained(height, find, () => look(height, find));
+        await contained(height, find, () => look(height, find), advice(height));
         told(`height ${height} of ${head}`);
       }
     },
   });
   return [
-    each('headers and commits', headerBase, (height, find) => checkHeader(parts, height, find)),
-    each('blocks', base, (height, find) => checkBlock(parts, height, find)),
+    each(
+      'headers and commits',
+      headerBase,
+      (height, find) => checkHeader(parts, height, find),
+      () => BLOCK_ADVICE,
+    ),
+    each(
+      'blocks',
+      base,
+      (height, find) => checkBlock(parts, height, find),
+      () => BLOCK_ADVICE,
+    ),
     each('results', base, (height, find) => checkResults(parts, height, find)),
     each('indexes', base, (height, find) => checkIndexes(parts, height, find)),
     each('evidence marks', base, (height, find) => checkMarks(parts, height, find)),
@@ -52,12 +67,12 @@ export function blockChecks(parts: DoctorBlocks): Check[] {
 }
 
 /** One height that cannot be read does not keep the others from being looked at. */
-async function contained(height: number, find: Find, look: () => Promise<void>): Promise<void> {
+async function contained(height: number, find: Find, look: () => Promise<void>, advice: string): Promise<void> {
   try {
     await look();
   } catch (error) {
     if (!(error instanceof BizraError)) throw error;
-    find(`height ${height}: ${error.message}`, error.code === 'damaged' ? redo(height) : BLOCK_ADVICE);
+    find(`height ${height}: ${error.message}`, advice);
   }
 }
 

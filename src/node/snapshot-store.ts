@@ -53,10 +53,7 @@ export class SnapshotStore implements SnapshotArchive {
     this.path = path;
   }
 
-  /**
-   * What a process that died left unfinished, and what is damaged, is removed; what cannot be read is left out. Throws
-   * MachineError 'io_failed'.
-   */
+  /** What a process that died left unfinished, and what is damaged, is removed. Throws MachineError 'io_failed'. */
   static async open(components: SnapshotStoreComponents, path: string): Promise<SnapshotStore> {
     const store = new SnapshotStore(components, path);
     for (const name of await components.files.list(path)) {
@@ -184,8 +181,7 @@ export class SnapshotStore implements SnapshotArchive {
       if (info.height !== height || !isWhole) throw new BizraError('bad_snapshot', 'files of it are missing');
       this.kept.set(height, info);
     } catch (error) {
-      if (isUnreadable(error)) this.warn('a snapshot cannot be read', this.directory(height), error);
-      else await this.drop(height, error);
+      await this.drop(height, error);
     }
   }
 

@@ -60,7 +60,10 @@ async function exportFrom(
   const { height, text } = await textOf(terminal, kv, genesis, wanted, optionsAt);
   if (file === undefined) {
     // Pieces are whole lines.
-    for await (const piece of text) terminal.line(piece.slice(0, -1));
+    for await (const piece of text) {
+      terminal.line(piece.slice(0, -1));
+      terminal.progress('');
+    }
     return;
   }
   const encoder = new TextEncoder();

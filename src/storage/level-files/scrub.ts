@@ -45,10 +45,10 @@ export class Scrub {
     await this.verifyMerged(0);
   }
 
-  /** Resolves when merged tables leave room for more of them, or it is stopped. */
+  /** Resolves when merged tables leave room for more of them, or it is stopped. Keeps the process: somebody waits. */
   async whenRoom(): Promise<void> {
     while (!this.stopping.signal.aborted && this.guard.heldBytes(this.damaged) > HELD_BYTES_MAX) {
-      await wait(MERGED_REST_MS, undefined, { ref: false });
+      await wait(MERGED_REST_MS);
     }
   }
 
