@@ -4,9 +4,7 @@ import { StateSyncAnswers } from '#engine/state-sync-answers.ts';
 import type { Clock } from '#ports/clock.ts';
 import type { SnapshotArchive } from '#state/snapshot/archive.ts';
 import type { BlockStore } from '#storage/block-store.ts';
-import { type Commit, hashCommit } from '#types/commit.ts';
 import type { LightBlock } from '#types/light-block.ts';
-import { equalBytes } from '#util/bytes.ts';
 import type { BlockRepair } from './block-repair.ts';
 
 /**
@@ -43,11 +41,15 @@ export function stateSyncAnswersOf(
 
 const NO_SNAPSHOTS: SnapshotArchive = {
   list: () => [],
+  making: undefined,
   manifest: async () => undefined,
   chunk: async () => undefined,
 };
 
-/** A decided height as light clients walk on it; its validators with the priorities of some earlier height. */
+/**
+ * A decided height as light clients walk on it, with the commit that all nodes have alike where the next block is here; its
+ * validators with the priorities of some earlier height.
+ */
 export async function lightBlockOf(
   blockStore: BlockStore,
   head: number,
@@ -55,15 +57,7 @@ export async function lightBlockOf(
 ): Promise<LightBlock | undefined> {
   if (height > head || height < blockStore.headerBase) return undefined;
   const header = blockStore.meta(height)?.header;
-  const commit = header === undefined ? undefined : canonicalCommit(blockStore, head, height);
+  const commit = height < head ? blockStore.canonicalCommit(height) : blockStore.commit(height);
   if (header === undefined || commit === undefined) return undefined;
   return { header, commit, validators: await blockStore.signers(height) };
-}
-
-/** The commit that the next block carries, not the one that this node happened to see: all nodes have that alike. */
-function canonicalCommit(blockStore: BlockStore, head: number, height: number): Commit | undefined {
-  const seen = blockStore.commit(height);
-  const next = height < head ? blockStore.meta(height + 1)?.header : undefined;
-  if (seen === undefined || next === undefined || equalBytes(hashCommit(seen), next.lastCommitHash)) return seen;
-  return blockStore.canonicalCommit(height);
 }

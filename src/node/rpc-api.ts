@@ -87,8 +87,8 @@ export class NodeRpcApi implements NodeApi {
       const commit = this.node.blockStore.commit(height);
       return commit === undefined ? undefined : { commit, canonical: false };
     }
-    const next = this.node.blockStore.block(height + 1);
-    return next === undefined ? undefined : { commit: next.lastCommit, canonical: true };
+    const commit = this.node.blockStore.canonicalCommit(height);
+    return commit === undefined ? undefined : { commit, canonical: true };
   }
 
   async results(height: number): Promise<BlockResults | undefined> {

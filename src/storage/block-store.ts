@@ -28,6 +28,7 @@ import type { StorageErrorCode } from './errors.ts';
 import { RecentBlocks } from './recent-blocks.ts';
 import {
   putBlockRows,
+  putCommit,
   putHeaderRows,
   type StoredBlock,
   type StoredHeader,
@@ -118,11 +119,16 @@ export class BlockStore {
     return putResultRows(batch, height, results, txs, pause);
   }
 
-  /** Adds a height to its batch, its results apart. The store counts on the batch: when it cannot be written, the process must stop. */
+  /**
+   * Adds a height to its batch, its results apart. The store counts on the batch: when it cannot be written, the process
+   * must stop. The commit of the height before becomes the one that this block carries.
+   */
   putHeight(batch: WriteBatch, stored: StoredHeight): void {
     const { height, block } = stored;
     this.ranges.putNextHead(batch, height);
     putBlockRows(batch, stored);
+    // The first block carries none.
+    if (block.lastCommit.signatures.length > 0) putCommit(batch, block.lastCommit);
     this.validatorRows.put(batch, height + 1, stored.validators, stored.params);
     this.blocks.set(height, block);
   }
@@ -168,7 +174,7 @@ export class BlockStore {
     return record === undefined ? undefined : decodeHeight(checkedValue(record, key, 'height of a block hash'));
   }
 
-  /** The commit that decided `height` here; the one in the next block may hold more signatures. */
+  /** A commit that decided `height`: for the head the one that came together here, which may hold more signatures or less. */
   commit(height: number): Commit | undefined {
     const row = this.row(ROW.commit, height, this.headerBase, 'commit');
     if (row === undefined) return undefined;
@@ -179,18 +185,19 @@ export class BlockStore {
 
   /**
    * The commit of a height that all nodes agree on: the one in the next block, whether or not that is pruned. Undefined
-   * for heights without header rows and for the head.
+   * for heights without header rows and for the head. Throws MachineError 'damaged'.
    */
   canonicalCommit(height: number): Commit | undefined {
     if (height < this.headerBase || height >= this.head) return undefined;
-    const next = height + 1;
-    if (next >= this.base) return this.block(next)?.lastCommit;
-    // The batch that deletes the next block puts it into the header row, and shows before the pruner knows that it does.
-    const commit = this.prunedBlock(next)?.lastCommit ?? this.commit(height);
-    const committed = this.meta(next)?.header.lastCommitHash;
-    if (commit === undefined || committed === undefined || !equalBytes(hashCommit(commit), committed))
-      throw damaged(rowKey(ROW.commit, height), 'commit');
-    return commit;
+    const committed = this.meta(height + 1)?.header.lastCommitHash;
+    const isCanonical = (one: Commit | undefined): boolean =>
+      one !== undefined && committed !== undefined && equalBytes(hashCommit(one), committed);
+    const commit = this.commit(height);
+    if (isCanonical(commit)) return commit;
+    // Rows of before this was so. A whole block is much to read for a commit.
+    const carried = this.block(height + 1)?.lastCommit;
+    if (isCanonical(carried)) return carried;
+    throw damaged(rowKey(ROW.commit, height), 'commit');
   }
 
   /** Nobody reads below these heights any more: at once here, for good when it resolves. */
@@ -200,18 +207,14 @@ export class BlockStore {
 
   /** What is below the bases and still there, with what deletes it. */
   pruner(): BlockPruner {
-    return new BlockPruner(this.kv, this.ranges, this.validatorRows, (height) => {
-      const block = this.prunedBlock(height);
-      if (block === undefined) throw damaged(rowKey(ROW.block, height), 'block');
-      return block;
-    });
+    return new BlockPruner(this.kv, this.ranges, this.validatorRows, (height) => this.prunedBlock(height));
   }
 
-  /** A block below the base; undefined where the pruner has deleted it. */
-  private prunedBlock(height: number): Block | undefined {
+  /** A block below the base that the pruner has not deleted yet. */
+  private prunedBlock(height: number): Block {
     const key = rowKey(ROW.block, height);
     const record = this.kv.get(key, { unverified: true });
-    if (record === undefined) return undefined;
+    if (record === undefined) throw damaged(key, 'block');
     const bytes = checkedValue(record, key, 'block');
     const block = decodeBlock(bytes, bytes.length);
     checkHeight(ROW.block, height, block.header.height, 'block');

@@ -62,12 +62,16 @@ export function putBlockRows(
   const meta: BlockMeta = { blockId, header, txCount: txs.length, size: blockBytes.length, appHash };
   batch.put(rowKey(ROW.meta, height), encodeMeta(meta));
   batch.put(rowKey(ROW.block, height), withChecksum(blockBytes));
-  batch.put(rowKey(ROW.commit, height), withChecksum(encodeCommit(commit)));
+  putCommit(batch, commit);
   batch.put(hashKey(blockId.hash), encodeHeight(height));
 }
 
 /** The rows that stay when a block is pruned. */
 export function putHeaderRows(batch: WriteBatch, { height, blockId, header, commit, appHash }: StoredHeader): void {
   batch.put(rowKey(ROW.meta, height), encodeMeta({ blockId, header, txCount: 0, size: 0, appHash }));
-  batch.put(rowKey(ROW.commit, height), withChecksum(encodeCommit(commit)));
+  putCommit(batch, commit);
+}
+
+export function putCommit(batch: WriteBatch, commit: Commit): void {
+  batch.put(rowKey(ROW.commit, commit.height), withChecksum(encodeCommit(commit)));
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DamageRig } from './damage-rig.ts';
 import { runTrials, tally } from './damage-trials.ts';
 
-const CONTROL_POSITIONS = 120;
+const CONTROL_POSITIONS = 240;
 const CONTROL_STEP = 12;
 
 /** Of all files of a node's database, at rest and while the node runs. */
