@@ -70,6 +70,8 @@ export class ValidatorSet {
       check(ordered, 'bad_validator_set', () => `validator ${toHex(validator.address)} is out of order`);
       previous = validator;
     }
+    const addresses = new Set(validators.map(({ address }) => toLatin1(address)));
+    check(addresses.size === validators.length, 'bad_validator_set', () => 'a validator is there twice');
     checkTotal(sumPowers(validators));
     const set = ValidatorSet.fromSeats(validators.map(seatOf), proposerAddress);
     check(

@@ -282,6 +282,8 @@ describe('ValidatorSet', () => {
     assert.throws(() => restore([]), badSet);
     assert.throws(() => restore([second, first]), badSet);
     assert.throws(() => restore([first, first]), badSet);
+    // In order by their powers, and one all the same.
+    assert.throws(() => restore([first, { ...first, votingPower: 1n }]), badSet);
     assert.throws(() => restore(validators, new Uint8Array(20)), badSet);
     assert.throws(() => restore([{ ...first, address: second.address }, second]), badSet);
     assert.throws(() => restore([{ ...first, votingPower: 0n }]), badSet);
