@@ -3,7 +3,7 @@ import { checkedValue, withChecksum } from '#storage/checksummed.ts';
 import { KEY_SPACE } from '#storage/key-space.ts';
 import { type ChainState, decodeChainState, encodeChainState } from './chain-state.ts';
 
-/** The one row of the engine: the chain state after the last applied height. */
+/** The engine's row: the chain state after the last applied height. */
 const CHAIN_STATE_KEY = new Uint8Array([KEY_SPACE.engine, 0x73]);
 
 /** Part of the height's batch. */

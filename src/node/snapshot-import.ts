@@ -71,21 +71,21 @@ export async function importSnapshot(
   onProgress: (progress: ImportProgress) => void = () => {},
 ): Promise<ImportedSnapshot> {
   const { directories } = parts;
-  const { path, genesis } = target;
+  const { path, genesis, trust } = target;
   if (await directories.exists(path))
     throw new BizraError('home_occupied', `${path} exists: a snapshot is imported into a home without data`);
   const header = await readHeader(reader, genesis);
   const manifest = await readManifest(reader, header);
   const chain = await readChain(parts, reader, header, target);
   await named(reader, async () => checkManifest(manifest, header.height, chain.next.header.appHash));
-  const database = await SyncDatabase.open(parts, genesis, path);
+  const database = await SyncDatabase.open(parts, { genesis, path, trust });
   try {
     if (!isDone(database, header)) {
       const imported = await beginOrResume(database, manifest);
       await readChunks(parts, reader, imported, onProgress);
       await database.complete(imported, chain);
     } else await skipChunks(reader, header.chunks);
-    await readHeaders(parts, reader, genesis, database);
+    await readHeaders(parts, reader, target, { database, above: header.height });
     const { height } = database.lowest();
     await database.finish();
     const { chunks, leaves } = header;
@@ -209,10 +209,10 @@ async function skipChunks(reader: SnapshotFileReader, chunks: number): Promise<v
 async function readHeaders(
   { verifier, clock, logger, decompress }: ImportParts,
   reader: SnapshotFileReader,
-  { chainId, initialHeight }: Genesis,
-  database: SyncDatabase,
+  { genesis: { chainId, initialHeight } }: ImportTarget,
+  { database, above }: { readonly database: SyncDatabase; readonly above: number },
 ): Promise<void> {
-  const headers = await FileHeaders.read(reader, database.lowest().height, { clock, decompress });
+  const headers = await FileHeaders.read(reader, above, { clock, decompress });
   const components = { peers: headers, sink: database, verifier, clock, logger };
   const lowest = Math.max(initialHeight, headers.lowest);
   await new HeaderBackfill(components, { chainId, lowest, patienceMs: PATIENCE_MS }).run();

@@ -46,7 +46,8 @@ export async function syncState(
   const network = quietNetwork(parts, genesis, settings);
   await network.start(QUIET_HANDLERS);
   const peers = new StateSyncPeers({ network, clock, logger, signal });
-  const database = await SyncDatabase.open(parts, genesis, parts.path);
+  const trusted = { height: trust.trustHeight, hash: trust.trustHash };
+  const database = await SyncDatabase.open(parts, { genesis, path: parts.path, trust: trusted });
   try {
     if (!database.isComplete) {
       const heights = new VerifiedHeights({ peers, verifier, logger }, { chainId: genesis.chainId, ...trust });

@@ -14,6 +14,8 @@ import { leafKey, leafPrefix, leafValue, prefixEnd } from '#state/rows.ts';
 import { SnapshotImport } from '#state/snapshot/import.ts';
 import type { Manifest } from '#state/snapshot/manifest.ts';
 import { BlockStore } from '#storage/block-store.ts';
+import { checkedValue, withChecksum } from '#storage/checksummed.ts';
+import { KEY_SPACE } from '#storage/key-space.ts';
 import type { HeaderSink } from '#sync/header-backfill.ts';
 import type { StateSyncDatabase } from '#sync/state-sync.ts';
 import type { VerifiedChain } from '#sync/verified-heights.ts';
@@ -22,9 +24,14 @@ import type { Genesis } from '#types/genesis.ts';
 import type { Header } from '#types/header.ts';
 import type { LightBlock } from '#types/light-block.ts';
 import { assert } from '#util/assert.ts';
-import { equalBytes, fromLatin1 } from '#util/bytes.ts';
+import { concatBytes, equalBytes, fromLatin1 } from '#util/bytes.ts';
 import { MachineError } from '#util/errors.ts';
 import { SYNCING_SUFFIX } from './database-names.ts';
+
+/** What a database that was fetched half may answer, and is begun anew for. */
+const STARTS_OVER: ReadonlySet<string> = new Set(['damaged', 'database_failed']);
+/** Whom the state was verified by. It stays in the node's database and serves nobody there. */
+const TRUST_KEY = Uint8Array.of(KEY_SPACE.engine, 0x74);
 
 /** The SDK's key of the parameters, in the consensus store. */
 const PARAMS_KEY = 'Consensus';
@@ -36,36 +43,63 @@ export interface SyncDatabaseComponents {
   readonly logger: Logger;
 }
 
+/** The header from which all others followed. */
+export interface TrustedHeader {
+  readonly height: number;
+  readonly hash: Uint8Array;
+}
+
+export interface SyncTarget {
+  readonly genesis: Genesis;
+  readonly path: string;
+  /** What is there of another one is thrown away: the operator may have had a reason to trust it no more. */
+  readonly trust: TrustedHeader;
+}
+
 /** The database of a node that begins with a snapshot, until it is whole and gets its name. */
 export class SyncDatabase implements StateSyncDatabase, HeaderSink {
   private readonly parts: SyncDatabaseComponents;
   private readonly genesis: Genesis;
   private readonly path: string;
+  private readonly trust: TrustedHeader;
   private kv: KeyValue;
   private imported: SnapshotImport | undefined;
   /** Once all chunks are there. */
   private chain: { readonly state: ChainState; readonly blockStore: BlockStore } | undefined;
 
-  private constructor(parts: SyncDatabaseComponents, genesis: Genesis, path: string, kv: KeyValue) {
+  private constructor(parts: SyncDatabaseComponents, { genesis, path, trust }: SyncTarget, kv: KeyValue) {
     this.parts = parts;
     this.genesis = genesis;
     this.path = path;
+    this.trust = trust;
     this.kv = kv;
   }
 
-  /** With what a process before this one has got. `path` is the name that the database is to have. */
-  static async open(parts: SyncDatabaseComponents, genesis: Genesis, path: string): Promise<SyncDatabase> {
-    const database = new SyncDatabase(parts, genesis, path, await parts.openDatabase(path + SYNCING_SUFFIX));
+  /**
+   * With what a process before this one has got from the same trusted header. `path` is the name that the database is to
+   * have.
+   */
+  static async open(parts: SyncDatabaseComponents, { genesis, path, trust }: SyncTarget): Promise<SyncDatabase> {
+    const open = async (): Promise<SyncDatabase> =>
+      new SyncDatabase(parts, { genesis, path, trust }, await parts.openDatabase(path + SYNCING_SUFFIX));
+    const startOver = async (reason: string): Promise<SyncDatabase> => {
+      parts.logger.warn('state sync: what was fetched before is fetched again', { reason });
+      await SyncDatabase.discard(parts.directories, path);
+      return open();
+    };
+    let database: SyncDatabase | undefined;
     try {
-      await database.read();
+      database = await open();
+      const reason = await database.read();
+      if (reason === undefined) return database;
+      await database.close();
+      return startOver(reason);
     } catch (error) {
-      if (!(error instanceof MachineError) || error.code !== 'damaged') throw error;
-      parts.logger.warn('state sync: what was fetched before is damaged and is fetched again', {
-        reason: error.message,
-      });
-      await database.clear();
+      await database?.close();
+      // A process that was killed while it removed it leaves a part of it, too.
+      if (!(error instanceof MachineError) || !STARTS_OVER.has(error.code)) throw error;
+      return startOver(error.message);
     }
-    return database;
   }
 
   /** Removes what a state sync that was given up has left. */
@@ -107,6 +141,7 @@ export class SyncDatabase implements StateSyncDatabase, HeaderSink {
       const { header, commit, validators: signers } = last;
       blockStore.seed(batch, { height, blockId, header, commit, appHash, signers, validators, params });
       for (const { hash, height: at } of marks) putCommittedHash(batch, at, hash);
+      batch.put(TRUST_KEY, withChecksum(encodeTrust(this.trust)));
     });
     this.imported = undefined;
     this.chain = { state, blockStore };
@@ -151,14 +186,21 @@ export class SyncDatabase implements StateSyncDatabase, HeaderSink {
     return this.kv.close();
   }
 
-  private async read(): Promise<void> {
+  /** Why it cannot be gone on with, if so. */
+  private async read(): Promise<string | undefined> {
     const { kv, genesis } = this;
     const state = readChainState(kv);
-    if (state !== undefined && equalBytes(state.genesisHash, genesis.hash)) {
+    if (state !== undefined) {
+      if (!equalBytes(state.genesisHash, genesis.hash)) return 'it is of another chain';
+      const trust = kv.get(TRUST_KEY);
+      const isSame =
+        trust !== undefined && equalBytes(checkedValue(trust, TRUST_KEY, 'trust'), encodeTrust(this.trust));
+      if (!isSame) return 'it was verified by another trusted header';
       this.chain = { state, blockStore: await BlockStore.open(kv) };
-      return;
+      return undefined;
     }
     this.imported = await SnapshotImport.resume(kv, { pause: workSlice(this.parts.clock) });
+    return undefined;
   }
 
   private async clear(): Promise<void> {
@@ -189,4 +231,8 @@ export class SyncDatabase implements StateSyncDatabase, HeaderSink {
     }
     return marks;
   }
+}
+
+function encodeTrust({ height, hash }: TrustedHeader): Uint8Array {
+  return concatBytes(new TextEncoder().encode(`${height}/`), hash);
 }

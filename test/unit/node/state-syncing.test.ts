@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { type ChainState, encodeChainState } from '#engine/chain-state.ts';
 import { readChainState } from '#engine/chain-store.ts';
+import { ByteWriter } from '#network/codec.ts';
 import type { Request } from '#network/messages.ts';
 import { decodeAnswer, encodeAnswer } from '#network/request-codec.ts';
 import type { SnapshotOffer } from '#network/state-sync-messages.ts';
 import { checkStore, openChain } from '#node/database.ts';
 import { BlockStore } from '#storage/block-store.ts';
 import type { MemoryKeyValue } from '#storage/memory.ts';
+import { encodeCommit } from '#types/commit.ts';
+import { encodeHeader } from '#types/header.ts';
 import type { LightBlock } from '#types/light-block.ts';
+import { type Validator, writeValidators } from '#types/validator.ts';
+import { encodeWith } from '#types/wire-writer.ts';
 import { genesisValidators, simGenesis } from '../../sim/chain/genesis.ts';
 import { bytesOf } from '../network/support/samples.ts';
 import { HONEST, Newcomer, ProcessDied, type Script, SILENT, SourceChain } from './state-sync-rig.ts';
@@ -175,6 +180,38 @@ describe('state sync', function () {
     await assert.rejects(newcomer.sync(controller.signal), { code: 'stopped' });
   });
 
+  it('begins anew where what was fetched followed from a header that is trusted no more', async () => {
+    const fetched = async (): Promise<Newcomer> => {
+      const newcomer = new Newcomer(source, { a: HONEST, b: HONEST });
+      // Dies among the headers.
+      const hasState = () => newcomer.unfinished !== undefined && readChainState(newcomer.unfinished) !== undefined;
+      for (let steps = 0; !hasState(); steps++) {
+        newcomer.directories.databases.clear();
+        newcomer.directories.stepsLeft = steps;
+        await assert.rejects(newcomer.sync(), ProcessDied);
+      }
+      newcomer.directories.stepsLeft = Number.POSITIVE_INFINITY;
+      newcomer.asked.length = 0;
+      return newcomer;
+    };
+    const chunks = ({ asked }: Newcomer) => asked.filter(({ request }) => request.kind === 'getChunk').length;
+    const same = await fetched();
+    await same.sync();
+    await assertSynced(same, source, 14);
+    assert.equal(chunks(same), 0);
+    const other = await fetched();
+    const trust = { trustHeight: 2, trustHash: source.hashAt(2) };
+    other.settings = { ...other.settings, statesync: { ...other.settings.statesync, ...trust } };
+    await other.sync();
+    await assertSynced(other, source, 14);
+    assert.ok(chunks(other) > 0);
+    const wrong = await fetched();
+    const statesync = { ...wrong.settings.statesync, trustHash: 'ff'.repeat(32), fallback: false };
+    wrong.settings = { ...wrong.settings, statesync };
+    await assert.rejects(wrong.sync(), { code: 'no_snapshot' });
+    assert.equal(wrong.database, undefined);
+  });
+
   it('a trusted hash that is of another chain, a trusted header that is too old, and settings without trust are refused', async () => {
     const other = new Newcomer(source, { a: HONEST, b: HONEST });
     const statesync = { ...other.settings.statesync, trustHash: '00'.repeat(32), fallback: false };
@@ -300,6 +337,30 @@ describe('state sync among lying peers', function () {
       await newcomer.sync();
       assert.ok(newcomer.reasons('liar').includes('malformed'), name);
     }
+  });
+
+  it('a set that has a validator twice is malformed, and ends nobody', async () => {
+    const { blockStore } = source.bench.node;
+    const twice: Script = async (request, honest) => {
+      const height = request.kind === 'getLightBlocks' ? request.from || source.height : 0;
+      const [header, commit] = [blockStore.meta(height)?.header, blockStore.commit(height)];
+      if (header === undefined || commit === undefined) return honest();
+      const [one] = (await blockStore.signers(height)).validators;
+      assert.ok(one !== undefined);
+      const [first, second] = [2n, 1n].map((votingPower) => ({ ...one, votingPower }));
+      const set = encodeWith((writer) => writeValidators(writer, [first, second] as Validator[], first as Validator));
+      const writer = new ByteWriter();
+      writer.list([0], () => {
+        writer.bytes(encodeHeader(header));
+        writer.bytes(encodeCommit(commit));
+        writer.optional(set, (bytes) => writer.bytes(bytes));
+      });
+      return writer.finish();
+    };
+    const newcomer = new Newcomer(source, { liar: twice, a: HONEST, b: HONEST });
+    await newcomer.sync();
+    await assertSynced(newcomer, source, 9);
+    assert.ok(newcomer.reasons('liar').includes('malformed'), newcomer.reasons('liar').join());
   });
 
   it('two of three may lie, as long as one is honest', async () => {
