@@ -115,6 +115,8 @@ function readLightBlocks(reader: ByteReader, from: number, count: number): Light
     const commit = decodeCommit(reader.bytes(maxCommitBytes()));
     validators = reader.optional(() => ValidatorSet.decode(reader.bytes(MAX_VALIDATOR_SET_BYTES))) ?? validators;
     if (validators === undefined) throw malformed('a light block without validators');
+    // What nobody has verified yet is held: a signature costs its sender a byte or two, and here a hundred.
+    if (commit.signatures.length !== validators.size) throw malformed('a commit of another number of validators');
     if (from !== 0 && header.height !== height++) throw malformed('a light block of another height');
     return { header, commit, validators };
   });

@@ -15,8 +15,13 @@ import type { StateSyncPeers } from './state-sync-peers.ts';
 const RANGE_HEIGHTS = 128;
 const RANGES_AHEAD = 6;
 const PER_PEER = 2;
-/** A peer that did not deliver is left alone this long. */
+/** A peer that did not deliver is left alone this long, and counts as one whose headers take so long each. */
 const REST_MS = 1_000;
+const FAILED_MS_PER_HEADER = 5_000;
+/** Weight of the newest answer in the running average. */
+const NEWEST = 0.25;
+/** Signatures that wait to be verified: some 100 MB. Above it only the next range is asked for. */
+const HELD_SIGNATURES_MAX = 200_000;
 /** Where all who are there keep nothing so old, others may still come for so long. */
 const SETTLED_MS = 10_000;
 const LOOK_EVERY_MS = 200;
@@ -61,6 +66,8 @@ export class HeaderBackfill {
   private readonly options: { readonly chainId: string; readonly lowest: number; readonly patienceMs: number };
   private readonly ranges: Range[] = [];
   private readonly restUntilMs = new Map<PeerId, number>();
+  /** How long a header of each peer took of late; those that were never asked count as quick, so that each is tried. */
+  private readonly msPerHeader = new Map<PeerId, number>();
   /** Peers that have no header below this height. */
   private readonly floors = new Map<PeerId, number>();
   private nextTo: number;
@@ -87,6 +94,8 @@ export class HeaderBackfill {
       if (this.failure !== undefined) throw this.failure.error;
       const lowest = sink.lowest();
       if (lowest.height <= this.options.lowest || !sink.isRecent(lowest)) return true;
+      // Without anybody to ask there is nobody who does not have them.
+      if (peers.usable().length === 0) this.progressMs = clock.monotonicMs();
       const waitedMs = clock.monotonicMs() - this.progressMs;
       if (waitedMs > this.options.patienceMs || (waitedMs > SETTLED_MS && this.isBelowAll())) return false;
       this.askMore();
@@ -110,6 +119,7 @@ export class HeaderBackfill {
     }
     for (const range of this.ranges) {
       if (range.asked !== undefined || isFull(range)) continue;
+      if (range !== this.ranges[0] && this.heldSignatures() > HELD_SIGNATURES_MAX) return;
       const peer = this.freePeer(range);
       if (peer === undefined) continue;
       range.asked = peer;
@@ -126,18 +136,36 @@ export class HeaderBackfill {
       .usable()
       .filter((peer) => (this.restUntilMs.get(peer) ?? 0) <= now && (this.floors.get(peer) ?? 0) <= from)
       .filter((peer) => load(peer) < PER_PEER)
-      .sort((a, b) => load(a) - load(b))[0];
+      .sort((a, b) => this.speedOf(a) - this.speedOf(b) || load(a) - load(b))[0];
+  }
+
+  private speedOf(peer: PeerId): number {
+    return this.msPerHeader.get(peer) ?? 0;
+  }
+
+  private timed(peer: PeerId, msPerHeader: number): void {
+    const before = this.msPerHeader.get(peer) ?? msPerHeader;
+    this.msPerHeader.set(peer, before + NEWEST * (msPerHeader - before));
+  }
+
+  private heldSignatures(): number {
+    let sum = 0;
+    for (const { blocks } of this.ranges) for (const { block } of blocks) sum += block.commit.signatures.length;
+    return sum;
   }
 
   private async fetch(range: Range, peer: PeerId): Promise<void> {
     const { peers, clock } = this.parts;
+    const startMs = clock.monotonicMs();
     try {
       const from = range.from + range.blocks.length;
       const blocks = await peers.lightBlocks(peer, from, range.to - from + 1);
+      if (blocks.length > 0) this.timed(peer, (clock.monotonicMs() - startMs) / blocks.length);
       if (blocks.length === 0) this.lacks(peer, from, range);
       else range.blocks.push(...blocks.map((block) => ({ peer, block })));
     } catch (error) {
       peers.isSilence(error);
+      this.timed(peer, FAILED_MS_PER_HEADER);
       this.restUntilMs.set(peer, clock.monotonicMs() + REST_MS);
     } finally {
       range.asked = undefined;

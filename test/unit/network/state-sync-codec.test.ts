@@ -45,6 +45,15 @@ describe('requests of state sync', () => {
     assert.throws(() => decodeAnswer<'getLightBlocks'>({ kind: 'getLightBlocks', from: 7, count: 3 }, bytes, LIMITS), {
       code: 'too_large',
     });
+    const { commit, ...block } = lightBlock(7);
+    const doubled = { ...commit, signatures: [...commit.signatures, ...commit.signatures] };
+    const tooMany = encodeAnswer('getLightBlocks', { blocks: [{ ...block, commit: doubled }] });
+    assert.throws(
+      () => decodeAnswer<'getLightBlocks'>({ kind: 'getLightBlocks', from: 7, count: 1 }, tooMany, LIMITS),
+      {
+        code: 'malformed',
+      },
+    );
     // The newest one, whatever its height.
     const newest = encodeAnswer('getLightBlocks', { blocks: [lightBlock(7)] });
     assert.equal(

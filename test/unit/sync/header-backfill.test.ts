@@ -25,7 +25,7 @@ function chainOf(salt: string): LightChain {
 }
 
 const CHAIN = chainOf('');
-type Serve = (blocks: readonly LightBlock[]) => readonly LightBlock[];
+type Serve = (blocks: readonly LightBlock[]) => readonly LightBlock[] | Promise<readonly LightBlock[]>;
 const HONEST: Serve = (blocks) => blocks;
 const SILENT: Serve = () => {
   throw new NetworkError('timeout', 'no answer');
@@ -37,7 +37,9 @@ class Bench implements HeaderSink {
   readonly stored: LightBlock[] = [CHAIN.block(HEAD)];
   /** First height whose evidence is of no use any more. */
   oldest = 0;
-  private readonly serving: Map<PeerId, Serve>;
+  readonly serving: Map<PeerId, Serve>;
+  /** Asked, and how often. */
+  readonly asked = new Map<PeerId, number>();
 
   constructor(serving: Readonly<Record<PeerId, Serve>>) {
     this.serving = new Map(Object.entries(serving));
@@ -59,6 +61,7 @@ class Bench implements HeaderSink {
     const peers: HeaderPeers = {
       usable: () => [...this.serving.keys()],
       lightBlocks: async (peer, from, count) => {
+        this.asked.set(peer, (this.asked.get(peer) ?? 0) + 1);
         const heights = Array.from({ length: Math.min(count, HEAD - from + 1) }, (_, i) => from + i);
         return this.serving.get(peer)?.(heights.map((height) => CHAIN.block(height))) ?? [];
       },
@@ -114,8 +117,8 @@ describe('headers below a snapshot', () => {
 
   for (const floor of [HEAD, 300, 273, 272, 200, 2]) {
     it(`end where peers' end, at ${floor}, and do not wait long for others`, async () => {
-      const from = (height: number): Serve => {
-        return (blocks) => ((blocks[0]?.header.height ?? 0) < height ? [] : blocks);
+      const from = (height: number) => {
+        return (blocks: readonly LightBlock[]) => ((blocks[0]?.header.height ?? 0) < height ? [] : blocks);
       };
       const bench = new Bench({
         a: from(floor),
@@ -128,6 +131,24 @@ describe('headers below a snapshot', () => {
       assert.ok(bench.clock.monotonicMs() - startMs < PATIENCE_MS, 'all who are there have said so');
     });
   }
+
+  it('are not held up by one that gives a header now and then', async () => {
+    const slow: Serve = async (blocks) => {
+      await new Promise<void>((resolve) => void bench.clock.setTimer(4_900, resolve));
+      return blocks.slice(0, 1);
+    };
+    const bench = new Bench({ slow, a: HONEST, b: HONEST });
+    assert.equal(await bench.run(), true);
+    bench.assertDownTo(1);
+    assert.ok((bench.asked.get('slow') ?? 0) <= 4, `asked ${bench.asked.get('slow')} times`);
+  });
+
+  it('are waited for while nobody is connected', async () => {
+    const bench = new Bench({});
+    bench.clock.setTimer(2 * PATIENCE_MS, () => bench.serving.set('a', HONEST));
+    assert.equal(await bench.run(), true);
+    bench.assertDownTo(1);
+  });
 
   it('are waited for where somebody is silent', async () => {
     const bench = new Bench({ a: () => [], silent: SILENT });
