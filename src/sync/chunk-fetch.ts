@@ -11,6 +11,11 @@ import type { SnapshotName, StateSyncPeers } from './state-sync-peers.ts';
 const IN_FLIGHT_MAX = 16;
 /** When nothing is left to ask for, what has been on its way for so long is asked of another peer, too. */
 const ASK_TWICE_AFTER_MS = 2_000;
+/**
+ * Chunks in `patienceMs` that are too few where others offer something: who gives one now and then could make a state of
+ * thousands of chunks last for weeks.
+ */
+const CHUNKS_MIN = 6;
 const LOOK_EVERY_MS = 250;
 const REPORT_EVERY_MS = 5_000;
 const MEGABYTE = 1_000_000;
@@ -54,6 +59,8 @@ export class ChunkFetch {
   private readonly adding = new Set<number>();
   private queue: number[];
   private progressMs: number;
+  /** Chunks that came since then. */
+  private counted: { sinceMs: number; chunks: number };
   private reportedMs: number;
   private bytes = 0;
   private failure: { readonly error: unknown } | undefined;
@@ -65,16 +72,17 @@ export class ChunkFetch {
     this.options = options;
     this.queue = components.sink.missing();
     this.progressMs = components.clock.monotonicMs();
+    this.counted = { sinceMs: this.progressMs, chunks: 0 };
     this.reportedMs = this.progressMs;
   }
 
-  /** True when all chunks are there; false when nobody has delivered one for `patienceMs`. */
+  /** True when all chunks are there; false when nobody has delivered one for `patienceMs`, or few where others offer something. */
   async run(): Promise<boolean> {
     const { sink, clock, peers, offers } = this.parts;
     while (sink.chunksDone < sink.chunks.length) {
       if (this.failure !== undefined) throw this.failure.error;
       peers.checkRunning();
-      if (clock.monotonicMs() - this.progressMs > this.options.patienceMs) return false;
+      if (clock.monotonicMs() - this.progressMs > this.options.patienceMs || this.isTooSlow()) return false;
       offers.refresh((error) => this.fail(error));
       this.askMore();
       this.report();
@@ -82,6 +90,14 @@ export class ChunkFetch {
     }
     this.report(true);
     return true;
+  }
+
+  private isTooSlow(): boolean {
+    const now = this.parts.clock.monotonicMs();
+    if (now - this.counted.sinceMs < this.options.patienceMs) return false;
+    const { chunks } = this.counted;
+    this.counted = { sinceMs: now, chunks: 0 };
+    return chunks < CHUNKS_MIN && this.parts.offers.hasOthers(this.name);
   }
 
   /** Until something happened, or for so long. */
@@ -152,6 +168,7 @@ export class ChunkFetch {
       if (await this.take(peer, index)) {
         peer.delivered(this.parts.clock.monotonicMs() - startMs);
         this.progressMs = this.parts.clock.monotonicMs();
+        this.counted.chunks++;
       } else peer.failed(this.parts.clock.monotonicMs());
     } finally {
       peer.inFlight--;

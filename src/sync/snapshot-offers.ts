@@ -74,6 +74,17 @@ export class SnapshotOffers {
     return found?.peers ?? [];
   }
 
+  /** Whether something else is offered by peers whose offers did not fail yet. */
+  hasOthers(name: SnapshotName): boolean {
+    const havers = this.havers(name);
+    return this.candidates().some(
+      ({ failures, peers, height, id }) =>
+        failures === 0 &&
+        !(height === name.height && equalBytes(id, name.id)) &&
+        peers.some((peer) => !havers.includes(peer) && !this.failures.has(peer)),
+    );
+  }
+
   /** The peer has it no longer. */
   gone(peer: PeerId, name: SnapshotName): void {
     const answer = this.answers.get(peer);

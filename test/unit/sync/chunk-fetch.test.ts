@@ -99,6 +99,25 @@ describe('chunks of a snapshot', () => {
     assert.equal(fromLiar.length, 1);
   });
 
+  it('that come now and then are given up where others offer something, and else waited for', async () => {
+    let lastMs = Number.NEGATIVE_INFINITY;
+    const trickle = having((index) => {
+      const now = bench.clock.monotonicMs();
+      if (now - lastMs < 20_000) return undefined;
+      lastMs = now;
+      return { chunk: Uint8Array.of(index) };
+    });
+    const others: Serve = (request) =>
+      request.kind === 'getSnapshots' ? { snapshots: [{ ...NAME, height: 6, chunks: 1 }] } : undefined;
+    let bench = new PeersBench({ trickle, others });
+    const given = await fetchAll(bench, sinkOf(bench, 100).sink);
+    assert.equal(given.result, false);
+    assert.ok(given.seconds < 62, `${given.seconds} s`);
+    bench = new PeersBench({ trickle });
+    lastMs = Number.NEGATIVE_INFINITY;
+    assert.equal((await fetchAll(bench, sinkOf(bench, 8).sink)).result, true);
+  });
+
   it('that nobody gives are given up after a minute', async () => {
     const bench = new PeersBench({ silent: SILENT });
     const { result, seconds } = await fetchAll(bench, sinkOf(bench, 2).sink);
