@@ -85,7 +85,7 @@ export async function pruneStopped(
         clock,
         logger,
         chainState: () => chainState,
-        neededFrom: () => lowestNeeded(snapshots.list()),
+        neededFrom: () => lowestNeeded(snapshots),
         moreUrgent: () => undefined,
         writing: () => undefined,
         onFatal: () => undefined,

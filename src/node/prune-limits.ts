@@ -1,4 +1,5 @@
 import { isExpired } from '#evidence/evidence.ts';
+import type { SnapshotArchive } from '#state/snapshot/archive.ts';
 import type { ConsensusParams } from '#types/params.ts';
 import type { Time } from '#types/time.ts';
 
@@ -72,8 +73,11 @@ export function headerBase(
 }
 
 /** Lowest height whose block somebody needs who begins with one of these snapshots. */
-export function lowestNeeded(snapshots: readonly { readonly height: number }[]): number | undefined {
-  return snapshots.length === 0 ? undefined : Math.min(...snapshots.map(({ height }) => height)) + 1;
+export function lowestNeeded(snapshots: Pick<SnapshotArchive, 'list' | 'making'>): number | undefined {
+  const heights = snapshots.list().map(({ height }) => height);
+  // Making one may take as many heights as are kept.
+  if (snapshots.making !== undefined) heights.push(snapshots.making);
+  return heights.length === 0 ? undefined : Math.min(...heights) + 1;
 }
 
 /** One height less of each: for tests of the checkers alone. */

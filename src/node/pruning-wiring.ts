@@ -32,7 +32,7 @@ export function makePruning(
       chainState: () => chain.state,
       moreUrgent: () => chain.applying,
       writing: () => chain.writing,
-      neededFrom: () => lowestNeeded(snapshots?.list() ?? []),
+      neededFrom: () => (snapshots === undefined ? undefined : lowestNeeded(snapshots)),
       onFatal,
     },
     brokenRule === 'prunedEarly' ? lessThan(storage) : storage,

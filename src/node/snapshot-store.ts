@@ -47,6 +47,7 @@ export class SnapshotStore implements SnapshotArchive {
   private readonly components: SnapshotStoreComponents;
   private readonly path: string;
   private readonly kept = new Map<number, SnapshotInfo>();
+  private underway: number | undefined;
 
   private constructor(components: SnapshotStoreComponents, path: string) {
     this.components = components;
@@ -62,6 +63,10 @@ export class SnapshotStore implements SnapshotArchive {
       if (height !== undefined) await store.load(height);
     }
     return store;
+  }
+
+  get making(): number | undefined {
+    return this.underway;
   }
 
   list(): readonly SnapshotInfo[] {
@@ -88,6 +93,7 @@ export class SnapshotStore implements SnapshotArchive {
     const known = this.kept.get(height);
     if (known !== undefined) return known;
     const unfinished = this.directory(height) + UNFINISHED_SUFFIX;
+    this.underway = height;
     try {
       await directories.remove(unfinished);
       await files.makeDirectory(unfinished);
@@ -101,6 +107,8 @@ export class SnapshotStore implements SnapshotArchive {
       // Renamed, but nobody knows whether that lasts.
       await this.tidy(this.directory(height));
       throw error;
+    } finally {
+      this.underway = undefined;
     }
   }
 

@@ -30,6 +30,12 @@ export function deleteStopped(paths: Paths, height: number): Promise<{ readonly 
   });
 }
 
+/** Of a state that was taken back, perhaps because it is wrong: whoever began with one would ban this node. */
+export async function deleteSnapshotsAbove(dataDirectory: string, height: number): Promise<void> {
+  const store = await openSnapshotStore(dataDirectory, makeLogger());
+  for (const snapshot of store.list()) if (snapshot.height > height) await deleteSnapshot(store, snapshot.height);
+}
+
 async function withStoppedStore<Result>(
   paths: Paths,
   use: (snapshots: SnapshotStore) => Promise<Result>,

@@ -3,6 +3,7 @@ import { homePaths } from '#config/home.ts';
 import { RealClock } from '#node/real-clock.ts';
 import { rollback } from '#node/rollback.ts';
 import { withDatabase } from '#node/stopped-home.ts';
+import { deleteSnapshotsAbove } from '#node/stopped-snapshots.ts';
 import { usageError } from '../errors.ts';
 import { type HomeOptions, type JsonOptions, wholeNumber, withHome, withJson } from '../options.ts';
 import { groupDigits, print } from '../output.ts';
@@ -16,12 +17,15 @@ async function runRollback(terminal: Terminal, options: RollbackOptions): Promis
   const { to } = options;
   if (to === undefined) throw usageError('give --to HEIGHT: the height whose state is to be the newest');
   const clock = new RealClock();
-  const done = await withDatabase(homePaths(options.home), (kv) =>
-    rollback(kv, to, {
+  const paths = homePaths(options.home);
+  const done = await withDatabase(paths, async (kv) => {
+    const range = await rollback(kv, to, {
       pause: () => clock.yield(),
       onHeight: (height) => terminal.progress(`height ${groupDigits(height)}, back to ${groupDigits(to)}`),
-    }),
-  );
+    });
+    await deleteSnapshotsAbove(paths.dataDirectory, to);
+    return range;
+  });
   terminal.progress('');
   print(terminal, options.json === true, done, () => [
     done.from === done.to

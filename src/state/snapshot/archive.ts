@@ -14,6 +14,8 @@ export interface SnapshotInfo {
 export interface SnapshotArchive {
   /** Whole ones, the newest first. */
   list(): readonly SnapshotInfo[];
+  /** Height of the one that is being made. */
+  readonly making: number | undefined;
   /** The encoded manifest. */
   manifest(height: number): Promise<Uint8Array | undefined>;
   /** A chunk, compressed (storage/compression.ts). */

@@ -15,6 +15,7 @@ type Promises = Pick<SnapshotStore, 'list' | 'manifest' | 'chunk' | 'make' | 'de
 
 /** A machine's snapshots: there whole or not at all, whenever its process dies. Nothing is compressed. */
 export class KeptSnapshots implements Promises {
+  readonly making = undefined;
   private readonly kept = new Map<number, Kept>();
 
   list(): readonly SnapshotInfo[] {

@@ -39,6 +39,19 @@ describe('rollback and replay of a stopped home', function () {
     assert.match(again.out, /at height 5 already/);
   });
 
+  it('takes snapshots of what it takes back along: the state may have been wrong', async () => {
+    for (const to of [HEIGHTS, 8, 5]) {
+      assert.equal((await command('rollback', '--to', String(to))).code, 0);
+      const made = await command('snapshot', 'create', '--json');
+      assert.equal(made.code, 0, made.errors);
+      const { out } = await command('snapshot', 'list', '--json');
+      assert.deepEqual(
+        JSON.parse(out).map(({ height }: { height: number }) => height),
+        [to],
+      );
+    }
+  });
+
   it('refuses in one line what it cannot do', async () => {
     const refused = async (expected: RegExp, ...args: string[]): Promise<void> => {
       const { code, errors } = await runCli(['rollback', ...args]);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { blockBase, headerBase, lowestNeeded, undoBase, undoBaseWithin } from '#node/prune-limits.ts';
+import type { SnapshotInfo } from '#state/snapshot/archive.ts';
 
 const yields = async (): Promise<void> => undefined;
 
@@ -24,8 +25,14 @@ describe('what is kept', () => {
     assert.equal(blockBase({ base: 1, head: 100 }, 10, 50), 50);
     assert.equal(blockBase({ base: 1, head: 100 }, 10, 99), 91);
     assert.equal(blockBase({ base: 60, head: 100 }, 10, 50), 60);
-    assert.equal(lowestNeeded([{ height: 80 }, { height: 49 }]), 50);
-    assert.equal(lowestNeeded([]), undefined);
+    const archive = (making: number | undefined, ...heights: number[]) => ({
+      list: () => heights.map((height) => ({ height }) as SnapshotInfo),
+      making,
+    });
+    assert.equal(lowestNeeded(archive(undefined, 80, 49)), 50);
+    assert.equal(lowestNeeded(archive(undefined)), undefined);
+    // Also while it is made: whoever begins with it asks for what follows it.
+    assert.equal(lowestNeeded(archive(80)), 81);
   });
 
   it('keeps the state of so many heights before the head', () => {

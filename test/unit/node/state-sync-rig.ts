@@ -35,6 +35,7 @@ const SYNCING = `${DATABASE}.syncing`;
 
 /** Snapshots in memory. */
 class MemoryArchive implements SnapshotArchive {
+  readonly making = undefined;
   private readonly kept = new Map<number, { info: SnapshotInfo; manifest: Uint8Array; chunks: Uint8Array[] }>();
 
   async make(bench: NodeBench): Promise<void> {
