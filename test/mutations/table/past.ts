@@ -73,12 +73,12 @@ export const PAST_RULES: readonly Mutation[] = [
       [limits('keeps headers')],
     ],
   ]),
-  ...mutationsOf('src/storage/block-pruner.ts', [
+  ...mutationsOf('src/storage/block-store.ts', [
     [
       'past: the commit of the next block stays',
-      'if (block !== undefined && height - 1 >= this.ranges.headerBase)',
-      'if (block !== undefined && height < 0)',
-      [pruning('and keeps the headers')],
+      'if (block.lastCommit.signatures.length > 0) putCommit(batch, block.lastCommit);',
+      '',
+      [pruning('becomes the one that the next block carries')],
     ],
   ]),
   ...mutationsOf('src/storage/block-ranges.ts', [
@@ -113,9 +113,15 @@ export const PAST_RULES: readonly Mutation[] = [
   ...mutationsOf('src/indexer/indexer.ts', [
     [
       "pruner: a failure's row may be that of another height",
-      '&& !this.isOfHeight(hash, height)) continue;',
-      '&& height < 0) continue;',
+      'if (this.isOfHeight(hash, height)) void deletes',
+      'void deletes',
       [indexer('only when it is its own')],
+    ],
+    [
+      "pruner: a failure's row is looked at and deleted while no block is written",
+      'await deletes.whenQuiet();',
+      '',
+      [indexer('is not deleted when its bytes succeeded meanwhile')],
     ],
   ]),
   ...mutationsOf('src/storage/level-files/scrub.ts', [
