@@ -2,6 +2,7 @@ import type { KeyValue, ReadOptions, WriteBatch } from '#ports/key-value.ts';
 import type { TxResult } from '#types/results.ts';
 import type { Pause } from '#util/pause.ts';
 import {
+  decodeOneResult,
   decodeResultRow,
   decodeUpdates,
   encodeResultRow,
@@ -10,6 +11,7 @@ import {
   RESULTS_PER_ROW,
   ROW,
   rowKey,
+  type SomeResults,
 } from './block-rows.ts';
 import { checkedValue, damaged, withChecksum } from './checksummed.ts';
 import { decodeEvents, encodeEvents } from './result-codec.ts';
@@ -30,6 +32,39 @@ export function readResultRow(
   options?: ReadOptions,
 ): TxResult[] {
   return decodeResultRow(resultRow(kv, height, first, options), first, txs);
+}
+
+/** Ascending; undefined for those of all transactions. */
+export type Places = readonly number[] | undefined;
+
+/**
+ * What came of a block, with the results at these places, and nothing at the others. Pauses between them; undefined
+ * when `isKept` says no after that.
+ */
+export async function readResultsAt(
+  kv: KeyValue,
+  height: number,
+  txs: readonly Uint8Array[],
+  places: Places,
+  { pause, isKept }: { readonly pause: Pause; readonly isKept: () => boolean },
+): Promise<SomeResults | undefined> {
+  const ofBlock = readBlockResults(kv, height);
+  const txResults = new Array<TxResult | undefined>(txs.length).fill(undefined);
+  let row: Uint8Array | undefined;
+  let rowEnd = 0;
+  for (const place of places ?? txs.keys()) {
+    const wait = pause();
+    if (wait !== undefined) {
+      await wait;
+      if (!isKept()) return undefined;
+    }
+    if (row === undefined || place >= rowEnd) {
+      row = resultRow(kv, height, place);
+      rowEnd = place - (place % RESULTS_PER_ROW) + RESULTS_PER_ROW;
+    }
+    txResults[place] = decodeOneResult(row, place % RESULTS_PER_ROW, txs[place] as Uint8Array);
+  }
+  return { txResults, ...ofBlock };
 }
 
 /** What the block itself left. */

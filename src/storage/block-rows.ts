@@ -148,6 +148,11 @@ export interface HeightResults {
   readonly validatorUpdates: readonly ValidatorUpdate[];
 }
 
+/** The same of some transactions, each at its place. */
+export interface SomeResults extends Omit<HeightResults, 'txResults'> {
+  readonly txResults: readonly (TxResult | undefined)[];
+}
+
 const KEY_TYPES: readonly PublicKey['type'][] = ['ed25519', 'secp256k1'];
 
 /** Type, key and power of each, in order. */

@@ -10,7 +10,7 @@ import { BizraError } from '#util/errors.ts';
 import { NEVER_PAUSE, type Pause } from '#util/pause.ts';
 import { BlockPruner } from './block-pruner.ts';
 import { BlockRanges } from './block-ranges.ts';
-import { putResultRows, readResults, resultRow } from './block-results.ts';
+import { type Places, putResultRows, readResults, readResultsAt, resultRow } from './block-results.ts';
 import {
   type BlockMeta,
   decodeHeight,
@@ -22,6 +22,7 @@ import {
   RESULTS_PER_ROW,
   ROW,
   rowKey,
+  type SomeResults,
 } from './block-rows.ts';
 import { checkedValue, damaged } from './checksummed.ts';
 import type { StorageErrorCode } from './errors.ts';
@@ -226,6 +227,18 @@ export class BlockStore {
     const block = this.block(height);
     if (block === undefined) return undefined;
     return readResults(this.kv, height, block.txs);
+  }
+
+  /**
+   * The same in slices, for a height whose block may be full: the results at these places, ascending, or at all when
+   * undefined. Undefined, too, when the height is pruned meanwhile.
+   */
+  async resultsAt(height: number, places: Places, pause: Pause): Promise<SomeResults | undefined> {
+    const isKept = (): boolean => height >= this.base && height <= this.head;
+    if (!isKept()) return undefined;
+    // Without transactions there is no need of the block.
+    const txs = places?.length === 0 ? [] : (this.block(height)?.txs ?? []);
+    return readResultsAt(this.kv, height, txs, places, { pause, isKept });
   }
 
   /** A transaction with its result. */

@@ -146,6 +146,28 @@ describe('BlockStore', () => {
     }
   });
 
+  it('gives back the results at some places in slices, and none when the height is pruned meanwhile', async () => {
+    const chain = await Chain.start();
+    const stored = await chain.add(1, 150);
+    await chain.add(2);
+    const { store } = chain;
+    const whole = chain.results(stored);
+    let pauses = 0;
+    const pause = async (): Promise<void> => {
+      pauses += 1;
+    };
+    assert.deepEqual(await store.resultsAt(1, undefined, pause), whole);
+    assert.equal(pauses, 150);
+    for (const places of [[], [0], [63, 64], [70, 71, 149]]) {
+      const txResults = whole.txResults.map((result, place) => (places.includes(place) ? result : undefined));
+      const expected = { ...whole, txResults: places.length === 0 ? [] : txResults };
+      assert.deepEqual(await store.resultsAt(1, places, NEVER_PAUSE), expected);
+    }
+    assert.equal(await store.resultsAt(3, undefined, NEVER_PAUSE), undefined);
+    assert.equal(await store.resultsAt(1, undefined, () => store.raise(2, 1)), undefined);
+    assert.equal(await store.resultsAt(1, [], NEVER_PAUSE), undefined);
+  });
+
   it('knows nothing of heights that it does not have', async () => {
     const chain = await Chain.start(5);
     assert.equal(chain.store.head, 0);
