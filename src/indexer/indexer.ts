@@ -6,6 +6,7 @@ import { MachineError } from '#util/errors.ts';
 import { NEVER_PAUSE, type Pause } from '#util/pause.ts';
 import { BlockEntries } from './block-entries.ts';
 import { indexerError } from './errors.ts';
+import type { ResultReader } from './result-reader.ts';
 import { RowWriter } from './row-writer.ts';
 import {
   BLOCK_SLOT,
@@ -19,6 +20,7 @@ import {
   valueRowKey,
 } from './rows.ts';
 import { DEFAULT_SEARCH_BUDGET, Search } from './search.ts';
+import { SearchTurns } from './search-turns.ts';
 
 /** What is indexed of one height. */
 export interface IndexedBlock {
@@ -42,14 +44,6 @@ interface TxRow {
   readonly replaced: TxPosition | undefined;
 }
 
-/** Where the indexer looks at what its rows point to. */
-export interface ResultReader {
-  /** Lowest and highest height whose results are kept; 0 before the first. */
-  base(): number;
-  head(): number;
-  results(height: number): Promise<EventSource | undefined>;
-}
-
 /** What deletes the rows of a height that is pruned, in batches of its own. */
 export interface RowDeletes {
   /** A promise to wait for when a batch is full. */
@@ -58,11 +52,6 @@ export interface RowDeletes {
   flush(): Promise<void>;
   /** Resolves when no block's batch is on its way. */
   whenQuiet(): Promise<void>;
-}
-
-export interface EventSource {
-  readonly txResults: readonly { readonly events: readonly LedgerEvent[] }[];
-  readonly blockEvents: readonly LedgerEvent[];
 }
 
 export interface IndexerOptions {
@@ -87,6 +76,7 @@ export class Indexer {
   private readonly kv: KeyValue;
   private readonly reader: ResultReader;
   private readonly options: IndexerOptions;
+  private readonly searches = new SearchTurns();
   private readonly tags = new Map<string, Map<string, number>>();
   private knownKeys = 0;
 
@@ -170,21 +160,21 @@ export class Indexer {
   }
 
   /**
-   * All transactions that match, in ascending order. Throws `search_over_budget` rather than leave one out, and
-   * `search_unsupported` for what the index cannot answer.
+   * All transactions that match, in ascending order, pausing between what is read. Throws `search_over_budget` rather
+   * than leave one out, `search_unsupported` for what the index cannot answer, and `search_busy`.
    */
-  async searchTxs(query: Query): Promise<TxPosition[]> {
-    return this.search(query).txs();
+  async searchTxs(query: Query, pause: Pause = NEVER_PAUSE): Promise<TxPosition[]> {
+    return this.searches.run(() => this.search(query, pause).txs());
   }
 
   /** Heights of all blocks whose own events match, ascending. Throws as `searchTxs`. */
-  async searchBlocks(query: Query): Promise<number[]> {
-    return this.search(query).blocks();
+  async searchBlocks(query: Query, pause: Pause = NEVER_PAUSE): Promise<number[]> {
+    return this.searches.run(() => this.search(query, pause).blocks());
   }
 
-  private search(query: Query): Search {
+  private search(query: Query, pause: Pause): Search {
     this.requireEnabled();
-    const components = { kv: this.kv, reader: this.reader, txByHash: (hash: Uint8Array) => this.position(hash) };
+    const components = { kv: this.kv, reader: this.reader, txByHash: (hash: Uint8Array) => this.position(hash), pause };
     return new Search(components, query, { budget: this.options.searchBudget });
   }
 

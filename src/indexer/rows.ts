@@ -107,17 +107,15 @@ export function keyTag(compositeKey: string): number {
   return sha256(new TextEncoder().encode(compositeKey))[0] as number;
 }
 
-/** Entries of a value row. Throws 'damaged'. */
-export function readEntries(key: Uint8Array, row: Uint8Array): Entry[] {
+/** Entries of a value row, one after the other: a block's row may have hundreds of thousands. Throws 'damaged'. */
+export function* readEntries(key: Uint8Array, row: Uint8Array): Generator<Entry> {
   const reader = new VarintReader(checkedValue(row, key, 'index row'));
-  const entries: Entry[] = [];
   let slot = 0;
   while (!reader.isAtEnd) {
     slot += reader.next();
     const event = reader.next();
-    entries.push({ slot, event, tag: reader.byte() });
+    yield { slot, event, tag: reader.byte() };
   }
-  return entries;
 }
 
 /** A count or transaction row. */

@@ -1,12 +1,13 @@
-import type { KeyValue } from '#ports/key-value.ts';
+import type { KeyRange, KeyValue } from '#ports/key-value.ts';
 import type { Condition, Query } from '#types/query.ts';
-import { meetsAll, type Plan, planOf } from './conditions.ts';
+import type { Pause } from '#util/pause.ts';
+import { meetsAll, type Plan, planOf, type Subject } from './conditions.ts';
 import { indexerError } from './errors.ts';
-import type { ResultReader, TxPosition } from './indexer.ts';
+import type { TxPosition } from './indexer.ts';
+import type { ResultReader } from './result-reader.ts';
 import {
   BLOCK_SLOT,
   countRowKey,
-  type Entry,
   heightOfKey,
   keyTag,
   readEntries,
@@ -16,27 +17,43 @@ import {
 } from './rows.ts';
 
 /**
- * Units that one search may spend: a row or a match costs one, reading a height's results ten (about 10 and 100 us),
- * so that the worst search takes some seconds of yielding work and then says that it was too broad.
+ * Units that one search may spend, of about 10 us each, so that the worst search takes some seconds of yielding work
+ * and then says that it was too broad. Whatever is read is paid for before it is kept.
  */
-export const DEFAULT_SEARCH_BUDGET = 200_000;
+export const DEFAULT_SEARCH_BUDGET = 225_000;
 const ROW_COST = 1;
+/** A busy address stands in several entries of each of its transactions. */
+const ENTRY_COST = 1 / 64;
 const MATCH_COST = 1;
+/** For a height that is looked at, and for each transaction whose result is decoded for it. */
 const RESULTS_COST = 10;
+const RESULT_COST = 1;
+/** For each transaction of its block, which is read as a whole. */
+const BLOCK_TX_COST = 1 / 32;
 
-/** Rows that are read of each condition at first, to see which one is the rarest. */
+/** Rows that are counted of each condition at first, to see which one is the rarest. */
 const FIRST_PAGE = 64;
-/** Heights whose rows are fetched at once when a further condition is joined. */
-const JOIN_PAGE = 256;
+/** Events of one slot are far fewer: slot and event make one number. */
+const EVENTS_OF_SLOT = 2 ** 24;
 
 export interface SearchComponents {
   readonly kv: KeyValue;
   readonly reader: ResultReader;
   readonly txByHash: (hash: Uint8Array) => TxPosition | undefined;
+  readonly pause: Pause;
 }
 
-/** Entries by height, ascending. */
-type Candidates = Map<number, readonly Entry[]>;
+/** Slots of a height, ascending. */
+interface HeightSlots {
+  readonly height: number;
+  readonly slots: readonly number[];
+}
+
+/** An equality as the rows have it. */
+interface Equality {
+  readonly hash: Uint8Array;
+  readonly tag: number;
+}
 
 /** One search, with its budget. */
 export class Search {
@@ -56,7 +73,7 @@ export class Search {
     if (plan.lowest > plan.highest) return [];
     if (plan.attributes.length === 0) return this.allTxs(plan);
     const found: TxPosition[] = [];
-    for await (const { height, slots } of this.matchingSlots(plan, (slot) => slot !== BLOCK_SLOT)) {
+    for await (const { height, slots } of this.matchingSlots(plan, 'tx')) {
       for (const slot of slots) found.push({ height, index: slot - 1 });
     }
     return found;
@@ -70,7 +87,7 @@ export class Search {
       return Array.from({ length: plan.highest - plan.lowest + 1 }, (_, i) => plan.lowest + i);
     }
     const found: number[] = [];
-    for await (const { height } of this.matchingSlots(plan, (slot) => slot === BLOCK_SLOT)) found.push(height);
+    for await (const { height } of this.matchingSlots(plan, 'block')) found.push(height);
     return found;
   }
 
@@ -88,7 +105,8 @@ export class Search {
     const position = this.components.txByHash(hash);
     if (position === undefined || position.height < lowest || position.height > highest) return [];
     if (attributes.length === 0) return [position];
-    const results = await this.components.reader.results(position.height);
+    const { reader, pause } = this.components;
+    const results = await reader.results(position.height, { txs: [position.index], pause });
     const events = results?.txResults[position.index]?.events ?? [];
     return events.some((event) => meetsAll(attributes, event)) ? [position] : [];
   }
@@ -97,6 +115,7 @@ export class Search {
     const found: TxPosition[] = [];
     for await (const [height, count] of this.countRows(lowest, highest)) {
       this.spend(count * MATCH_COST);
+      await this.components.pause();
       for (let index = 0; index < count; index++) found.push({ height, index });
     }
     return found;
@@ -111,94 +130,108 @@ export class Search {
   }
 
   /** Heights that match, ascending, with the matching slots, ascending. */
-  private async *matchingSlots(
-    plan: Plan,
-    isWanted: (slot: number) => boolean,
-  ): AsyncGenerator<{ readonly height: number; readonly slots: readonly number[] }> {
-    const candidates = await this.candidates(plan, isWanted);
-    const heights = candidates === undefined ? this.scannedHeights(plan, isWanted) : candidates.keys();
-    for await (const height of heights) {
-      this.spend(RESULTS_COST);
-      const results = await this.components.reader.results(height);
-      if (results === undefined) continue;
-      const sources = [results.blockEvents, ...results.txResults.map((result) => result.events)];
-      const slots = candidates === undefined ? sources.keys() : slotsOf(candidates.get(height) ?? []);
-      const matching = [...slots].filter(
-        (slot) => isWanted(slot) && sources[slot]?.some((event) => meetsAll(plan.attributes, event)),
-      );
-      if (matching.length === 0) continue;
-      this.spend(matching.length * MATCH_COST);
-      yield { height, slots: matching };
+  private async *matchingSlots(plan: Plan, subject: Subject): AsyncGenerator<HeightSlots> {
+    const heights = plan.equalities.length === 0 ? this.scannedSlots(plan, subject) : this.indexedSlots(plan, subject);
+    for await (const { height, slots } of heights) {
+      const matching = await this.matching(plan, height, slots);
+      if (matching.length > 0) yield { height, slots: matching };
     }
   }
 
-  /** Without an equality to go by: every height that has anything. */
-  private async *scannedHeights(plan: Plan, isWanted: (slot: number) => boolean): AsyncGenerator<number> {
-    if (isWanted(BLOCK_SLOT)) {
-      for (let height = plan.lowest; height <= plan.highest; height++) yield height;
+  private async matching(plan: Plan, height: number, slots: readonly number[]): Promise<number[]> {
+    const { reader, pause } = this.components;
+    this.spend(RESULTS_COST + slots.length * RESULT_COST);
+    const txs = slots.filter((slot) => slot !== BLOCK_SLOT).map((slot) => slot - 1);
+    const results = await reader.results(height, { txs, pause });
+    if (results === undefined) return [];
+    this.spend(results.txResults.length * BLOCK_TX_COST);
+    const matching: number[] = [];
+    for (const slot of slots) {
+      const wait = pause();
+      if (wait !== undefined) await wait;
+      const events = slot === BLOCK_SLOT ? results.blockEvents : results.txResults[slot - 1]?.events;
+      if (events?.some((event) => meetsAll(plan.attributes, event))) matching.push(slot);
+    }
+    return matching;
+  }
+
+  /** Without an equality to go by: all slots of every height that has some. */
+  private async *scannedSlots(plan: Plan, subject: Subject): AsyncGenerator<HeightSlots> {
+    if (subject === 'block') {
+      for (let height = plan.lowest; height <= plan.highest; height++) yield { height, slots: [BLOCK_SLOT] };
       return;
     }
-    for await (const [height] of this.countRows(plan.lowest, plan.highest)) yield height;
-  }
-
-  /** Entries that all equalities agree on; undefined when there is none to go by. */
-  private async candidates(plan: Plan, isWanted: (slot: number) => boolean): Promise<Candidates | undefined> {
-    if (plan.equalities.length === 0) return undefined;
-    const { rarest, rows } = await this.rarest(plan);
-    let joined = new Map([...rows].map(([height, entries]) => [height, entries.filter(({ slot }) => isWanted(slot))]));
-    for (const condition of plan.equalities) {
-      if (condition !== rarest) joined = await this.join(joined, condition);
+    for await (const [height, count] of this.countRows(plan.lowest, plan.highest)) {
+      yield { height, slots: Array.from({ length: count }, (_, index) => index + 1) };
     }
-    return joined;
   }
 
-  /** Reads the rows of all equalities in growing pages until one is read to its end: that is the rarest. */
-  private async rarest(plan: Plan): Promise<{ readonly rarest: Condition; readonly rows: Candidates }> {
+  /** Slots with an event that all equalities agree on, one height at a time: a common value stands in millions. */
+  private async *indexedSlots(plan: Plan, subject: Subject): AsyncGenerator<HeightSlots> {
+    const rarest = await this.rarest(plan);
+    const others = plan.equalities.filter((condition) => condition !== rarest).map(equalityOf);
+    const { hash, tag } = equalityOf(rarest);
+    const range = { gte: valueRowKey(hash, plan.lowest), lte: valueRowKey(hash, plan.highest) };
+    for await (const [key, row] of this.components.kv.iterate(range)) {
+      this.spend(ROW_COST);
+      const height = heightOfKey(key);
+      let places = await this.places(key, row, tag, subject);
+      for (const other of others) {
+        if (places.size > 0) places = await this.join(places, height, other, subject);
+      }
+      if (places.size > 0) yield { height, slots: slotsOf(places) };
+    }
+  }
+
+  /** The condition in the fewest heights: rows are counted in growing pages until those of one come to their end. */
+  private async rarest({ equalities, lowest, highest }: Plan): Promise<Condition> {
+    if (equalities.length === 1) return equalities[0] as Condition;
     for (let limit = FIRST_PAGE; ; limit *= 4) {
-      for (const condition of plan.equalities) {
-        const rows = await this.firstRows(condition, plan, limit);
-        if (rows !== undefined) return { rarest: condition, rows };
+      for (const condition of equalities) {
+        const { hash } = equalityOf(condition);
+        const range = { gte: valueRowKey(hash, lowest), lte: valueRowKey(hash, highest), limit };
+        if ((await this.countOf(range)) < limit) return condition;
       }
     }
   }
 
-  /** The condition's rows within the plan's heights; undefined when there are `limit` or more. */
-  private async firstRows(condition: Condition, plan: Plan, limit: number): Promise<Candidates | undefined> {
-    const hash = valueKey(condition.operand?.text ?? '');
-    const range = { gte: valueRowKey(hash, plan.lowest), lte: valueRowKey(hash, plan.highest), limit };
-    const tag = keyTag(condition.key);
-    const rows: Candidates = new Map();
+  private async countOf(range: KeyRange): Promise<number> {
     let count = 0;
-    for await (const [key, row] of this.components.kv.iterate(range)) {
+    for await (const _ of this.components.kv.iterate(range)) {
       this.spend(ROW_COST);
       count += 1;
-      const entries = readEntries(key, row).filter((entry) => entry.tag === tag);
-      if (entries.length > 0) rows.set(heightOfKey(key), entries);
+      await this.components.pause();
     }
-    return count < limit ? rows : undefined;
+    return count;
   }
 
-  /** Keeps the entries whose event also has the condition's value. */
-  private async join(candidates: Map<number, Entry[]>, condition: Condition): Promise<Map<number, Entry[]>> {
-    const hash = valueKey(condition.operand?.text ?? '');
-    const tag = keyTag(condition.key);
-    const joined = new Map<number, Entry[]>();
-    const heights = [...candidates.keys()];
-    for (let start = 0; start < heights.length; start += JOIN_PAGE) {
-      const page = heights.slice(start, start + JOIN_PAGE);
-      this.spend(page.length * ROW_COST);
-      const keys = page.map((height) => valueRowKey(hash, height));
-      const rows = await this.components.kv.getMany(keys);
-      page.forEach((height, i) => {
-        const row = rows[i];
-        if (row === undefined) return;
-        const others = readEntries(keys[i] as Uint8Array, row).filter((entry) => entry.tag === tag);
-        const places = new Set(others.map(placeOf));
-        const kept = (candidates.get(height) ?? []).filter((entry) => places.has(placeOf(entry)));
-        if (kept.length > 0) joined.set(height, kept);
-      });
-    }
+  /** The places that also have another value. */
+  private async join(
+    places: ReadonlySet<number>,
+    height: number,
+    { hash, tag }: Equality,
+    subject: Subject,
+  ): Promise<Set<number>> {
+    this.spend(ROW_COST);
+    const key = valueRowKey(hash, height);
+    const [row] = await this.components.kv.getMany([key]);
+    if (row === undefined) return new Set();
+    const joined = await this.places(key, row, tag, subject);
+    for (const place of joined) if (!places.has(place)) joined.delete(place);
     return joined;
+  }
+
+  /** Slots and events, each as one number, that a row has for one key. */
+  private async places(key: Uint8Array, row: Uint8Array, tag: number, subject: Subject): Promise<Set<number>> {
+    const places = new Set<number>();
+    for (const entry of readEntries(key, row)) {
+      this.spend(ENTRY_COST);
+      const wait = this.components.pause();
+      if (wait !== undefined) await wait;
+      const isWanted = (entry.slot === BLOCK_SLOT) === (subject === 'block');
+      if (isWanted && entry.tag === tag) places.add(entry.slot * EVENTS_OF_SLOT + entry.event);
+    }
+    return places;
   }
 
   private spend(cost: number): void {
@@ -211,11 +244,13 @@ export class Search {
   }
 }
 
-function slotsOf(entries: readonly Entry[]): Set<number> {
-  return new Set(entries.map((entry) => entry.slot));
+function equalityOf({ key, operand }: Condition): Equality {
+  return { hash: valueKey(operand?.text ?? ''), tag: keyTag(key) };
 }
 
-/** Slot and event as one number: events of a slot are far fewer than 2^24. */
-function placeOf({ slot, event }: Entry): number {
-  return slot * 2 ** 24 + event;
+/** Places ascend, and so do their slots. */
+function slotsOf(places: ReadonlySet<number>): number[] {
+  const slots = new Set<number>();
+  for (const place of places) slots.add(Math.floor(place / EVENTS_OF_SLOT));
+  return [...slots];
 }

@@ -5,6 +5,7 @@ import { Chain } from '#engine/chain.ts';
 import type { ChainState } from '#engine/chain-state.ts';
 import { EvidencePool, type EvidencePoolComponents } from '#engine/evidence-pool.ts';
 import { Indexer } from '#indexer/indexer.ts';
+import type { WantedResults } from '#indexer/result-reader.ts';
 import type { Mempool } from '#mempool/mempool.ts';
 import type { KeyValue } from '#ports/key-value.ts';
 import type { State } from '#state/state.ts';
@@ -32,7 +33,7 @@ export function makeIndexer(kv: KeyValue, blockStore: BlockStore, head: () => nu
   const reader = {
     base: () => blockStore.base,
     head,
-    results: async (height: number) => blockStore.results(height),
+    results: (height: number, { txs, pause }: WantedResults) => blockStore.resultsAt(height, txs, pause),
   };
   return new Indexer({ kv, reader });
 }

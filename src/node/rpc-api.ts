@@ -1,6 +1,7 @@
 import type { CheckResult } from '#app/contract.ts';
 import { Refusal } from '#app/errors.ts';
 import type { TxLookup } from '#app/query/queries.ts';
+import { workSlice } from '#engine/work-slice.ts';
 import { evidenceHash } from '#evidence/evidence.ts';
 import type {
   AppInfo,
@@ -114,11 +115,11 @@ export class NodeRpcApi implements NodeApi {
   }
 
   async searchTxs(query: Query): Promise<readonly TxPosition[]> {
-    return this.node.indexer.searchTxs(query);
+    return this.node.indexer.searchTxs(query, workSlice(this.node.ports.clock));
   }
 
   async searchBlocks(query: Query): Promise<readonly number[]> {
-    return this.node.indexer.searchBlocks(query);
+    return this.node.indexer.searchBlocks(query, workSlice(this.node.ports.clock));
   }
 
   async submitTx(tx: Uint8Array): Promise<Submission> {
