@@ -9,6 +9,7 @@ import type {
   BlockResults,
   BlockSummary,
   ConsensusState,
+  ExecutedTx,
   NetInfo,
   NodeApi,
   NodeEvent,
@@ -27,9 +28,11 @@ import type { Evidence } from '#types/evidence.ts';
 import type { Genesis } from '#types/genesis.ts';
 import type { ConsensusParams } from '#types/params.ts';
 import type { Query } from '#types/query.ts';
+import type { TxResult } from '#types/results.ts';
 import type { PublicKey, ValidatorSet } from '#types/validator-set.ts';
 import { PRECOMMIT, PREVOTE, type Vote, type VoteType } from '#types/vote.ts';
 import { BizraError } from '#util/errors.ts';
+import type { Pause } from '#util/pause.ts';
 import { refusedCheck } from './mempool-app.ts';
 import type { Node } from './node.ts';
 import { answerQuery } from './queries.ts';
@@ -94,11 +97,16 @@ export class NodeRpcApi implements NodeApi {
 
   async results(height: number): Promise<BlockResults | undefined> {
     if (!this.isKept(height)) return undefined;
-    const results = this.node.blockStore.results(height);
+    const results = await this.node.blockStore.resultsAt(height, undefined, this.newPause());
     const meta = this.node.blockStore.meta(height);
     if (results === undefined || meta === undefined) return undefined;
+    const txResults = results.txResults as readonly TxResult[];
     // The ledger has no way yet to change parameters after genesis.
-    return { height, ...results, consensusParams: undefined, appHash: meta.appHash };
+    return { height, ...results, txResults, consensusParams: undefined, appHash: meta.appHash };
+  }
+
+  async tx({ height, index }: TxPosition): Promise<ExecutedTx | undefined> {
+    return this.isKept(height) ? this.node.blockStore.tx(height, index) : undefined;
   }
 
   async validators(height: number): Promise<ValidatorSet | undefined> {
@@ -115,11 +123,11 @@ export class NodeRpcApi implements NodeApi {
   }
 
   async searchTxs(query: Query): Promise<readonly TxPosition[]> {
-    return this.node.indexer.searchTxs(query, workSlice(this.node.ports.clock));
+    return this.node.indexer.searchTxs(query, this.newPause());
   }
 
   async searchBlocks(query: Query): Promise<readonly number[]> {
-    return this.node.indexer.searchBlocks(query, workSlice(this.node.ports.clock));
+    return this.node.indexer.searchBlocks(query, this.newPause());
   }
 
   async submitTx(tx: Uint8Array): Promise<Submission> {
@@ -156,6 +164,10 @@ export class NodeRpcApi implements NodeApi {
   query(request: QueryRequest): Promise<QueryResponse> {
     const { ledger, state } = this.node;
     return answerQuery({ ledger, state, getTx: (hash) => this.lookUpTx(hash) }, request);
+  }
+
+  newPause(): Pause {
+    return workSlice(this.node.ports.clock);
   }
 
   status(): NodeStatus {
@@ -230,7 +242,7 @@ export class NodeRpcApi implements NodeApi {
   private async lookUpTx(hash: Uint8Array): Promise<TxLookup | undefined> {
     const position = await this.txByHash(hash);
     if (position === undefined) return undefined;
-    const found = this.node.blockStore.tx(position.height, position.index);
+    const found = await this.tx(position);
     const meta = this.node.blockStore.meta(position.height);
     if (found === undefined || meta === undefined) return undefined;
     return { height: position.height, bytes: found.tx, result: found.result, time: meta.header.time };

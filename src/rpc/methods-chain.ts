@@ -1,3 +1,4 @@
+import { blockResultsText } from './block-results-text.ts';
 import type { ChainReader } from './chain-reader.ts';
 import { refuse } from './errors.ts';
 import {
@@ -5,7 +6,6 @@ import {
   blockIdJson,
   blockJson,
   blockMetaJson,
-  blockResultsJson,
   commitJson,
   consensusParamsJson,
   headerJson,
@@ -60,9 +60,7 @@ export class ChainMethods {
       this.entry('block_by_hash', [{ name: 'hash', kind: 'bytes' }], 'always', ([hash]) => this.blockByHash(hash)),
       this.entry('header', [HEIGHT], 'height', async ([height]) => this.header(this.reader.height(height))),
       this.entry('header_by_hash', [{ name: 'hash', kind: 'hexBytes' }], 'always', ([hash]) => this.headerByHash(hash)),
-      this.entry('block_results', [HEIGHT], 'height', async ([height]) =>
-        blockResultsJson(await this.reader.blockResults(this.reader.height(height))),
-      ),
+      ['block_results', { params: [HEIGHT], cache: 'height', answer: ([height]) => this.blockResults(height) }],
       this.entry('commit', [HEIGHT], 'height', ([height]) => this.commit(height)),
       this.entry('validators', [HEIGHT, ...PAGE], 'height', ([height, page, perPage]) =>
         this.validators(height, page, perPage),
@@ -132,6 +130,11 @@ export class ChainMethods {
   private async headerByHash(hash: ParamValue): Promise<Json> {
     const height = await this.node.heightByHash((hash as Uint8Array | undefined) ?? new Uint8Array(0));
     return height === undefined ? { header: null } : this.header(height);
+  }
+
+  private async blockResults(asked: ParamValue): Promise<string> {
+    const results = await this.reader.blockResults(this.reader.height(asked));
+    return blockResultsText(results, this.node.newPause());
   }
 
   private async commit(asked: ParamValue): Promise<Json> {

@@ -1,8 +1,8 @@
 import type { CheckResult } from '#app/contract.ts';
 import { sha256 } from '#crypto/hash.ts';
-import { type MerkleProof, merkleProofs } from '#crypto/merkle.ts';
 import type { TxResult } from '#types/results.ts';
 import { EMPTY_BYTES } from '#util/bytes.ts';
+import type { Pause } from '#util/pause.ts';
 import type { ChainReader } from './chain-reader.ts';
 import type { CommitWaiter } from './commit-waiter.ts';
 import { refuse } from './errors.ts';
@@ -11,22 +11,24 @@ import type { CacheRule, Method } from './method.ts';
 import type { NodeApi, TxPosition } from './node-api.ts';
 import { DEFAULT_PER_PAGE, MAX_PER_PAGE, pageOf, perPageOf, queryOf, sortOrderOf } from './paging.ts';
 import type { ParamSpec, ParamValue } from './params.ts';
+import { TxProofs } from './tx-proofs.ts';
 
 const TX: readonly ParamSpec[] = [{ name: 'tx', kind: 'bytes' }];
 
-/** Transactions of the last proven block, with their proofs: `prove` over a whole block would hash it once a transaction. */
-interface BlockProofs {
-  readonly height: number;
-  readonly root: Uint8Array;
-  readonly proofs: readonly MerkleProof[];
-}
+const TX_SEARCH: readonly ParamSpec[] = [
+  { name: 'query', kind: 'string' },
+  { name: 'prove', kind: 'bool' },
+  { name: 'page', kind: 'int' },
+  { name: 'per_page', kind: 'int' },
+  { name: 'order_by', kind: 'string' },
+];
 
 /** Methods that submit, list and find transactions. */
 export class TxMethods {
   private readonly node: NodeApi;
   private readonly reader: ChainReader;
   private readonly waiter: CommitWaiter;
-  private lastProofs: BlockProofs | undefined;
+  private readonly proofs = new TxProofs();
 
   constructor(node: NodeApi, reader: ChainReader, waiter: CommitWaiter) {
     this.node = node;
@@ -51,18 +53,7 @@ export class TxMethods {
         'always',
         ([hash, prove]) => this.tx(bytesOf(hash), prove === true),
       ),
-      this.entry(
-        'tx_search',
-        [
-          { name: 'query', kind: 'string' },
-          { name: 'prove', kind: 'bool' },
-          { name: 'page', kind: 'int' },
-          { name: 'per_page', kind: 'int' },
-          { name: 'order_by', kind: 'string' },
-        ],
-        'never',
-        (values) => this.txSearch(values),
-      ),
+      ['tx_search', { params: TX_SEARCH, cache: 'never', answer: (values) => this.txSearch(values) }],
     ];
   }
 
@@ -123,26 +114,30 @@ export class TxMethods {
 
   private async tx(hash: Uint8Array, prove: boolean): Promise<Json> {
     const position = await this.node.txByHash(hash);
-    const found = position === undefined ? undefined : await this.txJson(position, prove);
+    const found = position === undefined ? undefined : await this.txJson(position, prove, this.node.newPause());
     // The index goes by a part of the hash.
     if (found === undefined || found.hash !== hex(hash)) throw refuse(`tx (${hex(hash)}) not found`);
     return found;
   }
 
-  private async txSearch([query, prove, page, perPage, order]: readonly ParamValue[]): Promise<Json> {
+  /** Each transaction becomes text before the next one is read: a page may have a hundred large ones. */
+  private async txSearch([query, prove, page, perPage, order]: readonly ParamValue[]): Promise<string> {
     const parsed = queryOf(query);
     const sortOrder = sortOrderOf(order, 'asc');
     const found = await this.node.searchTxs(parsed);
     const shown = pageOf(sortOrder === 'asc' ? found : found.toReversed(), page, perPageOf(perPage));
-    const txs: Json[] = [];
-    for (const position of shown) txs.push(await this.txJson(position, prove === true));
-    return { txs, total_count: String(found.length) };
+    const pause = this.node.newPause();
+    const txs: string[] = [];
+    for (const position of shown) {
+      txs.push(JSON.stringify(await this.txJson(position, prove === true, pause)));
+      await pause();
+    }
+    return `{"txs":[${txs.join(',')}],"total_count":"${found.length}"}`;
   }
 
-  private async txJson({ height, index }: TxPosition, prove: boolean): Promise<{ readonly [key: string]: Json }> {
-    const { block, txResults } = await this.reader.executedBlock(height);
-    const tx = this.reader.present(block.txs[index], height);
-    const result = this.reader.present(txResults[index], height);
+  private async txJson(position: TxPosition, prove: boolean, pause: Pause): Promise<{ readonly [key: string]: Json }> {
+    const { height, index } = position;
+    const { tx, result } = this.reader.present(await this.node.tx(position), height);
     const found = {
       hash: hex(sha256(tx)),
       height: String(height),
@@ -151,13 +146,9 @@ export class TxMethods {
       tx: base64(tx),
     };
     if (!prove) return found;
-    const { root, proofs } = this.proofs(height, block.txs);
-    return { ...found, proof: txProofJson(root, tx, this.reader.present(proofs[index], height)) };
-  }
-
-  private proofs(height: number, txs: readonly Uint8Array[]): BlockProofs {
-    if (this.lastProofs?.height !== height) this.lastProofs = { height, ...merkleProofs(txs.map(sha256)) };
-    return this.lastProofs;
+    const { block } = await this.reader.block(height);
+    const { root, proof } = await this.proofs.proof(height, block.txs, index, pause);
+    return { ...found, proof: txProofJson(root, tx, proof) };
   }
 }
 

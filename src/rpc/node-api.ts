@@ -12,6 +12,7 @@ import type { LedgerEvent, TxResult } from '#types/results.ts';
 import type { Time } from '#types/time.ts';
 import type { PublicKey, ValidatorSet, ValidatorUpdate } from '#types/validator-set.ts';
 import type { Vote } from '#types/vote.ts';
+import type { Pause } from '#util/pause.ts';
 
 /**
  * What the RPC server asks of the node, in domain types. The server does everything that is JSON, CometBFT's texts for
@@ -39,6 +40,8 @@ export interface NodeApi {
   /** For the head, the commit that this node saw (canonical false); below it, the next block's last commit (true). */
   commit(height: number): Promise<StoredCommit | undefined>;
   results(height: number): Promise<BlockResults | undefined>;
+  /** One transaction of a block: cheap beside all results of its height. */
+  tx(position: TxPosition): Promise<ExecutedTx | undefined>;
   /** Signers of `height`, with the priorities of its round 0; kept up to head + 1. */
   validators(height: number): Promise<ValidatorSet | undefined>;
   /** Parameters in force at `height`; kept up to head + 1. */
@@ -74,6 +77,8 @@ export interface NodeApi {
 
   // ---- the node ------------------------------------------------------------------------------------------------
 
+  /** For an answer that takes long to make: called often, it lets the node's own work have its turn. */
+  newPause(): Pause;
   status(): NodeStatus;
   netInfo(): NetInfo;
   consensusState(): ConsensusState;
@@ -115,6 +120,11 @@ export interface BlockResults {
   readonly consensusParams: ConsensusParams | undefined;
   /** State after this height. */
   readonly appHash: Uint8Array;
+}
+
+export interface ExecutedTx {
+  readonly tx: Uint8Array;
+  readonly result: TxResult;
 }
 
 export interface TxPosition {

@@ -21,6 +21,7 @@ import { parseTime } from '#types/time.ts';
 import { ValidatorSet } from '#types/validator-set.ts';
 import { equalBytes, fromHex, toHex } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
+import { NEVER_PAUSE } from '#util/pause.ts';
 import type { RecordedChain } from './recorded-chain.ts';
 import { base64Bytes, paramsFrom, publicKeyFrom, type Recorded } from './recorded-json.ts';
 
@@ -79,6 +80,12 @@ export class RecordedNode implements NodeApi {
   blockMeta: NodeApi['blockMeta'] = async (height) => this.chain.metas.get(height);
   commit: NodeApi['commit'] = async (height) => this.chain.commits.get(height);
   results: NodeApi['results'] = async (height) => this.chain.results.get(height);
+  tx: NodeApi['tx'] = async ({ height, index }) => {
+    const tx = this.chain.blocks.get(height)?.block.txs[index];
+    const result = this.chain.results.get(height)?.txResults[index];
+    return tx === undefined || result === undefined ? undefined : { tx, result };
+  };
+  newPause: NodeApi['newPause'] = () => NEVER_PAUSE;
   consensusParams: NodeApi['consensusParams'] = async () => this.chain.params;
 
   async heightByHash(hash: Uint8Array): Promise<number | undefined> {
