@@ -112,24 +112,14 @@ export class Admission {
 
   /** As `check` for a new transaction, and leaves nothing in the pending state. */
   dryCheck(tx: DecodedTx): CheckResult {
-    const mark = this.pending.mark();
-    try {
-      return this.run(tx, 'new');
-    } finally {
-      this.pending.rollback(mark);
-    }
+    return this.pending.aside(() => this.run(tx, 'new'));
   }
 
   /** Runs a transaction that may lack fee, keys and signatures, on top of the pending state, and leaves nothing. */
   simulate(tx: DecodedTx): TxResult {
     const limit = this.blockContext().maxGas ?? SIMULATION_GAS_LIMIT;
     const context = new TxContext(this.pending, this.blockContext(), 'simulate', limit);
-    const mark = this.pending.mark();
-    try {
-      return runTx(this.parts.ante, context, tx, undefined);
-    } finally {
-      this.pending.rollback(mark);
-    }
+    return this.pending.aside(() => runTx(this.parts.ante, context, tx, undefined));
   }
 
   /** The block that comes next, as far as it is known. */

@@ -26,6 +26,11 @@ interface Undo {
   readonly before: Slot;
 }
 
+interface Loaded {
+  readonly records: Map<string, Slot>;
+  readonly key: string;
+}
+
 const ABSENT: Slot = { value: undefined, size: 0, committed: undefined, codec: undefined };
 
 /**
@@ -37,6 +42,8 @@ export class WorkingState {
   private readonly base: StateReader;
   private readonly stores = new Map<StoreName, Map<string, Slot>>();
   private undo: Undo[] = [];
+  /** What `aside` reads for the first time. */
+  private loaded: Loaded[] | undefined;
 
   constructor(base: StateReader) {
     this.base = base;
@@ -74,6 +81,20 @@ export class WorkingState {
     while (this.undo.length > mark) {
       const { records, key, before } = this.undo.pop() as Undo;
       records.set(key, before);
+    }
+  }
+
+  /** Runs what leaves nothing: neither its writes nor the records that it was the first to read. */
+  aside<Result>(run: () => Result): Result {
+    const mark = this.mark();
+    const loaded: Loaded[] = [];
+    this.loaded = loaded;
+    try {
+      return run();
+    } finally {
+      this.loaded = undefined;
+      this.rollback(mark);
+      for (const { records, key } of loaded) records.delete(key);
     }
   }
 
@@ -132,6 +153,7 @@ export class WorkingState {
   private load<Value>(records: Map<string, Slot>, collection: Collection<Value>, key: string): Slot {
     const slot = this.readSlot(collection, key);
     records.set(key, slot);
+    this.loaded?.push({ records, key });
     return slot;
   }
 

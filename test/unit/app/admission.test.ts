@@ -205,6 +205,33 @@ describe('app: simulation', () => {
     await admit(chain, payment(1n));
   });
 
+  it('keeps no record that it was the first to read, and all that others read before', async () => {
+    const chain = start();
+    const readsOf = (act: () => unknown): number => {
+      const before = chain.state.reads;
+      act();
+      return chain.state.reads - before;
+    };
+    const toDave = likeCosmjs(payment(0n, alice, dave));
+    chain.ledger.simulate(toDave);
+    const reads = readsOf(() => chain.ledger.simulate(toDave));
+    // At least the accounts and the balances of both.
+    assert.ok(reads >= 4, `${reads} reads`);
+    const verified = chain.ledger.decodeTx(payment(0n, bob, dave));
+    assert.equal((await chain.ledger.verifyTx(verified)).code, 0);
+    const checks = readsOf(() => chain.ledger.dryCheckTx(verified));
+    assert.equal(
+      readsOf(() => chain.ledger.dryCheckTx(verified)),
+      checks,
+    );
+    await admit(chain, payment(0n));
+    assert.ok(readsOf(() => chain.ledger.simulate(likeCosmjs(payment(1n, alice, dave)))) < reads);
+    assert.equal(
+      readsOf(() => chain.ledger.pendingSequence(alice.address)),
+      0,
+    );
+  });
+
   it('answers the SDK’s path, refusals with the SDK’s text', async () => {
     const chain = start();
     const path = '/cosmos.tx.v1beta1.Service/Simulate';
