@@ -3,10 +3,12 @@ import type { QueryExtra } from '#app/query/queries.ts';
 import type { QueryRequest, QueryResponse } from '#rpc/node-api.ts';
 import type { State } from '#state/state.ts';
 import { BizraError } from '#util/errors.ts';
+import type { SimulationTurns } from './simulation-turns.ts';
 import { readKey, readKeys, type StoreAnswer } from './store-queries.ts';
 
 /** `/store/NAME/key`: raw state, the path that proof users ask; `keys` is ours, for many at once. */
 const STORE_PATH = /^\/store\/([^/]+)\/(keys?)$/;
+const SIMULATE_PATH = '/cosmos.tx.v1beta1.Service/Simulate';
 /** The SDK's codes (wire-formats 8). */
 const UNREADABLE_REQUEST = 2;
 const INVALID_REQUEST = 18;
@@ -23,12 +25,14 @@ const REFUSALS: ReadonlyMap<string, number> = new Map([
   ['empty_key', UNREADABLE_REQUEST],
   ['bad_query', UNREADABLE_REQUEST],
   ['query_busy', NOT_NOW],
+  ['simulation_busy', NOT_NOW],
   ['view_expired', NOT_NOW],
 ]);
 
 export interface QueryParts {
   readonly ledger: Ledger;
   readonly state: State;
+  readonly simulations: SimulationTurns;
   readonly getTx: NonNullable<QueryExtra['getTx']>;
 }
 
@@ -41,6 +45,7 @@ export async function answerQuery(parts: QueryParts, request: QueryRequest): Pro
     return refusal(INVALID_REQUEST, 'cannot query with proof when height <= 1; please provide a valid height');
   const [, store, kind] = STORE_PATH.exec(path) ?? [];
   try {
+    if (path === SIMULATE_PATH) return await parts.simulations.run(() => askLedger(parts, request));
     if (store === undefined) return await askLedger(parts, request);
     const read = kind === 'key' ? readKey : readKeys;
     return answer(await read(parts.state, store, request.data, height === 0 ? undefined : height, prove));

@@ -37,6 +37,7 @@ import { refusedCheck } from './mempool-app.ts';
 import type { Node } from './node.ts';
 import { answerQuery } from './queries.ts';
 import { STEP_NUMBERS } from './round-steps.ts';
+import { SimulationTurns } from './simulation-turns.ts';
 import { NODE_NAME, NODE_VERSION } from './version.ts';
 
 /** What only the daemon around the node knows: its addresses, its peers, its key. */
@@ -51,9 +52,11 @@ export class NodeRpcApi implements NodeApi {
   readonly genesis: Genesis;
   private readonly node: Node;
   private readonly description: NodeDescription;
+  private readonly simulations: SimulationTurns;
 
   constructor(node: Node, description: NodeDescription) {
     this.node = node;
+    this.simulations = new SimulationTurns(node.ports.clock);
     this.description = description;
     this.genesis = node.genesis;
   }
@@ -163,7 +166,8 @@ export class NodeRpcApi implements NodeApi {
 
   query(request: QueryRequest): Promise<QueryResponse> {
     const { ledger, state } = this.node;
-    return answerQuery({ ledger, state, getTx: (hash) => this.lookUpTx(hash) }, request);
+    const { simulations } = this;
+    return answerQuery({ ledger, state, simulations, getTx: (hash) => this.lookUpTx(hash) }, request);
   }
 
   newPause(): Pause {

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { verifyProof } from '#light/proof-verify.ts';
 import { answerQuery, type QueryParts } from '#node/queries.ts';
+import { RealClock } from '#node/real-clock.ts';
+import { SimulationTurns } from '#node/simulation-turns.ts';
 import type { QueryRequest } from '#rpc/node-api.ts';
 import type { ProofOp } from '#state/store.ts';
 import { Reader, readMessage } from '#types/wire.ts';
 import { encodeWith } from '#types/wire-writer.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 import { NodeBench } from '../engine/bench.ts';
 
 describe('abci_query', () => {
@@ -20,7 +23,7 @@ describe('abci_query', () => {
     await bench.run(20_000, () => bench.node.chain.state.height >= 3);
     await bench.node.engine.stop();
     const { ledger, state } = bench.node;
-    parts = { ledger, state, getTx: async () => undefined };
+    parts = { ledger, state, simulations: new SimulationTurns(new RealClock()), getTx: async () => undefined };
   });
 
   const ask = (request: Partial<QueryRequest>) =>
@@ -33,6 +36,25 @@ describe('abci_query', () => {
       assert.equal(new TextDecoder().decode(value), '5000000000000');
       assert.equal(at, height === 0 ? 3 : height);
     }
+  });
+
+  it('simulates in turns of the event loop, one after the other, and refuses when too many wait', async () => {
+    const clock = new ManualClock();
+    const simulations = new SimulationTurns(clock);
+    const request = { path: '/cosmos.tx.v1beta1.Service/Simulate', data: new Uint8Array(0), height: 0, prove: false };
+    let ended = 0;
+    const count = () => ended++;
+    const running = Array.from({ length: 100 }, () => answerQuery({ ...parts, simulations }, request).finally(count));
+    const { code, log } = await answerQuery({ ...parts, simulations }, request);
+    assert.equal(code, 35);
+    assert.match(log, /too many simulations at once/);
+    for (let turns = 0; turns < 100; turns++) {
+      assert.equal(ended, turns);
+      assert.ok(await clock.step());
+    }
+    const answers = await Promise.all(running);
+    assert.ok(answers.every((answer) => answer.code === 18 && answer.log.includes('empty txBytes is not allowed')));
+    assert.equal(await clock.step(), false);
   });
 
   it('proves presence and absence', async () => {
