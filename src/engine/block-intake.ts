@@ -24,6 +24,8 @@ const FILLERS_MAX = 3;
 /** From whom a block is being filled, and since when from the last of them. */
 interface Filling {
   readonly peers: Set<PeerId>;
+  /** Whose compact form was decoded already: that is much work, and none brings it twice to any use. */
+  readonly heard: Set<PeerId>;
   sinceMs: number;
 }
 
@@ -46,7 +48,7 @@ export interface BlockIntakeComponents {
 export class BlockIntake {
   private readonly parts: BlockIntakeComponents;
   private readonly fetcher: BlockFetcher;
-  /** By block. */
+  /** By block of a proposal of this height or the next. */
   private readonly fillings = new Map<string, Filling>();
 
   constructor(components: BlockIntakeComponents) {
@@ -69,40 +71,50 @@ export class BlockIntake {
 
   /** A rule needs this block and the engine does not have it. */
   want(height: number, round: number, blockId: BlockId): void {
-    const graceMs = this.fillings.has(blockIdKey(blockId)) ? FILLING_GRACE_MS : MISSING_BODY_GRACE_MS;
+    const isFilling = (this.fillings.get(blockIdKey(blockId))?.peers.size ?? 0) > 0;
+    const graceMs = isFilling ? FILLING_GRACE_MS : MISSING_BODY_GRACE_MS;
     this.fetcher.want(height, round, blockId, graceMs);
   }
 
-  /** A peer brought the compact form of a proposal's block. */
-  fill(peer: PeerId, proposal: Proposal, compact: CompactBlock): void {
-    const { engine, network, clock } = this.parts;
-    const key = blockIdKey(proposal.blockId);
-    const filling = this.fillings.get(key) ?? { peers: new Set(), sinceMs: Number.NEGATIVE_INFINITY };
+  /** A peer brought the compact form of a proposal's block, as bytes: only if it is of use is it decoded. */
+  fill(peer: PeerId, proposal: Proposal, block: Uint8Array): void {
+    const { engine, network } = this.parts;
+    const filling = this.fillingOf(proposal.blockId);
     if (engine.body(proposal.blockId) !== undefined || !this.mayFill(filling, peer)) return;
-    if (!isCompactOf(compact, proposal)) {
-      network.report(peer, 'invalid_block');
-      return;
-    }
+    filling.heard.add(peer);
+    const compact = network.compactBlock(peer, block);
+    if (compact === undefined) return;
+    if (isCompactOf(compact, proposal)) this.begin(filling, peer, proposal, compact);
+    else network.report(peer, 'invalid_block');
+  }
+
+  private begin(filling: Filling, peer: PeerId, proposal: Proposal, compact: CompactBlock): void {
     filling.peers.add(peer);
-    filling.sinceMs = clock.monotonicMs();
-    this.fillings.set(key, filling);
+    filling.sinceMs = this.parts.clock.monotonicMs();
     this.fillFrom(peer, proposal, compact)
       .catch((error: unknown) => {
         if (!(error instanceof BizraError)) throw error;
         // The peer went away or answered badly (and was punished for it): the fetcher asks others for the whole.
       })
-      .catch(() => network.report(peer, 'own_failure'))
-      .finally(() => {
-        filling.peers.delete(peer);
-        if (filling.peers.size === 0 && this.fillings.get(key) === filling) this.fillings.delete(key);
-      });
+      .catch(() => this.parts.network.report(peer, 'own_failure'))
+      .finally(() => filling.peers.delete(peer));
+  }
+
+  private fillingOf(blockId: BlockId): Filling {
+    const key = blockIdKey(blockId);
+    const known = this.fillings.get(key);
+    if (known !== undefined) return known;
+    const filling = { peers: new Set<PeerId>(), heard: new Set<PeerId>(), sinceMs: Number.NEGATIVE_INFINITY };
+    this.fillings.set(key, filling);
+    return filling;
   }
 
   /** From another peer as well when the last takes long: whoever passes a proposal on first may keep its transactions back. */
-  private mayFill({ peers, sinceMs }: Filling, peer: PeerId): boolean {
+  private mayFill({ peers, heard, sinceMs }: Filling, peer: PeerId): boolean {
+    if (heard.has(peer)) return false;
     if (peers.size === 0) return true;
     const isSlow = this.parts.clock.monotonicMs() - sinceMs >= SLOW_FILLING_MS;
-    return isSlow && peers.size < FILLERS_MAX && !peers.has(peer);
+    return isSlow && peers.size < FILLERS_MAX;
   }
 
   private async fillFrom(peer: PeerId, { blockId, height }: Proposal, compact: CompactBlock): Promise<void> {

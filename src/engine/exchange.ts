@@ -27,7 +27,7 @@ import type {
 } from '#network/state-sync-messages.ts';
 import type { Clock } from '#ports/clock.ts';
 import type { GossipVerdict, PeerId, PeerInfo } from '#ports/transport.ts';
-import { type BlockId, equalBlockIds } from '#types/block-id.ts';
+import type { BlockId } from '#types/block-id.ts';
 import type { Evidence } from '#types/evidence.ts';
 import type { Vote } from '#types/vote.ts';
 import { BlockIntake } from './block-intake.ts';
@@ -38,6 +38,7 @@ import type { EvidenceIntake } from './evidence-intake.ts';
 import type { OwnTransactions } from './own-transactions.ts';
 import { PeerMessages } from './peer-messages.ts';
 import { fetchPending, PendingFetcher } from './pending-fetcher.ts';
+import { ProposalIntake } from './proposal-intake.ts';
 import { type BlockArchive, RequestAnswers } from './request-answers.ts';
 import type { StateSyncAnswers } from './state-sync-answers.ts';
 import { VoteIntake } from './vote-intake.ts';
@@ -77,6 +78,7 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
   private readonly messages: PeerMessages;
   private readonly relay: VoteRelay;
   private readonly eager: EagerRelay;
+  private readonly proposalIntake: ProposalIntake;
   private readonly voteIntake: VoteIntake;
   private readonly blockIntake: BlockIntake;
   private readonly pending: PendingFetcher;
@@ -87,6 +89,12 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
     this.messages = new PeerMessages(components);
     this.relay = this.makeRelay();
     this.eager = this.makeEagerRelay();
+    this.proposalIntake = new ProposalIntake({
+      ...components,
+      onNew: (proposal, from) => this.eager.tookProposal(proposal, from),
+      onRepeated: (proposal, from) => this.eager.repeatedProposal(proposal, from),
+      onBlock: (peer, proposal, block) => this.blockIntake.fill(peer, proposal, block),
+    });
     this.voteIntake = new VoteIntake({
       ...components,
       onNew: (vote, from) => {
@@ -190,20 +198,8 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
     this.parts.onPeerGone(peer);
   }
 
-  proposal(peer: PeerId, { proposal, block }: ProposalMessage): void {
-    const { consensus, verifier, network, engine } = this.parts;
-    if (consensus.wantsProposal(proposal)) {
-      const verdict = verifier.proposal(proposal);
-      if (verdict === 'invalid') network.report(peer, 'bad_proposal_signature');
-      // The proposal first: a body that nothing asks for yet is not kept.
-      if (verdict !== 'valid' || !engine.submitFromPeer({ kind: 'proposal', proposal })) return;
-      this.eager.tookProposal(proposal, peer);
-    } else {
-      const known = consensus.proposalAt(proposal.height, proposal.round);
-      if (known === undefined || !equalBlockIds(known.blockId, proposal.blockId)) return;
-      this.eager.repeatedProposal(proposal, peer);
-    }
-    if (block !== undefined) this.blockIntake.fill(peer, proposal, block);
+  proposal(peer: PeerId, message: ProposalMessage): void {
+    this.proposalIntake.take(peer, message);
   }
 
   votes(peer: PeerId, { votes }: VotesMessage): void {

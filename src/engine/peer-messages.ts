@@ -1,5 +1,6 @@
 import type { Consensus } from '#consensus/consensus.ts';
 import type { SignedMessage } from '#consensus/input.ts';
+import { encodeCompactBlock } from '#network/compact-block-codec.ts';
 import { MAX_VOTES_PER_MESSAGE } from '#network/message-codec.ts';
 import type { PeerClaimMessage, ProposalMessage, RelayWishMessage, RoundStepMessage } from '#network/messages.ts';
 import type { Network } from '#network/network.ts';
@@ -80,7 +81,8 @@ export class PeerMessages {
 
   private proposalMessage(proposal: Proposal, body: Body | undefined): ProposalMessage {
     const { own } = this.parts;
-    const block = body === undefined ? undefined : compactBlock(body, (hash) => own.mayBeUnknown(hash));
+    if (body === undefined) return { kind: 'proposal', proposal, block: undefined };
+    const block = encodeCompactBlock(compactBlock(body, (hash) => own.mayBeUnknown(hash)));
     return { kind: 'proposal', proposal, block };
   }
 

@@ -131,6 +131,12 @@ export class ByteReader {
     return this.fixed(length);
   }
 
+  /** All that is left, not copied: for whoever looks at it before the message is dropped. */
+  rest(): Uint8Array {
+    const start = this.take(this.remaining);
+    return this.source.subarray(start);
+  }
+
   /** A list of at most `max` entries of at least `minBytes` bytes each. */
   list<T>(max: number, minBytes: number, read: () => T): T[] {
     const count = this.u32();

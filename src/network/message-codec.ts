@@ -1,20 +1,15 @@
 import type { Step } from '#consensus/height-state.ts';
-import { sha256 } from '#crypto/hash.ts';
 import { type BlockId, NIL_BLOCK_ID } from '#types/block-id.ts';
-import { decodeCommit, encodeCommit } from '#types/commit.ts';
-import { decodeEvidence, type Evidence, encodeEvidence } from '#types/evidence.ts';
-import { decodeHeader, encodeHeader } from '#types/header.ts';
-import { MAX_PARTS, MAX_VALIDATORS, MIN_TX_BYTES } from '#types/limits.ts';
+import { decodeEvidence, type Evidence } from '#types/evidence.ts';
+import { MAX_PARTS, MAX_VALIDATORS } from '#types/limits.ts';
 import { decodeProposal, encodeProposal, MAX_PROPOSAL_BYTES } from '#types/proposal.ts';
 import { decodeVote, encodeVote, MAX_VOTE_BYTES, PRECOMMIT, PREVOTE, type VoteType } from '#types/vote.ts';
 import { ByteReader, ByteWriter } from './codec.ts';
 import { malformed, NetworkError, tooLarge } from './errors.ts';
-import { FULL_TX_OVERHEAD_BYTES, type MessageLimits, maxMessageBytes } from './limits.ts';
-import type { CompactBlock, Message, MessageKind, MessageOf, VoteBitmap } from './messages.ts';
+import { type MessageLimits, maxMessageBytes } from './limits.ts';
+import type { Message, MessageKind, MessageOf, VoteBitmap } from './messages.ts';
 
 const HASH_BYTES = 32;
-/** A header is below 1 KB; CometBFT says 626. */
-const MAX_HEADER_BYTES = 1_024;
 /** Of one validator in a commit: address, time, signature and their tags. CometBFT says 109. */
 const COMMIT_SIG_BYTES = 128;
 const MAX_COMMIT_BYTES = 1_024 + MAX_VALIDATORS * COMMIT_SIG_BYTES;
@@ -33,7 +28,7 @@ interface Codec<M> {
   readonly tag: number;
   maxBytes(limits: MessageLimits): number;
   encode(writer: ByteWriter, message: M): void;
-  decode(reader: ByteReader, limits: MessageLimits): M;
+  decode(reader: ByteReader): M;
 }
 
 /** Message kind to bytes and limits: the one table. */
@@ -43,12 +38,12 @@ const CODECS: { readonly [Kind in MessageKind]: Codec<MessageOf<Kind>> } = {
     maxBytes: ({ maxBlockBytes }) => maxMessageBytes(maxBlockBytes),
     encode: (writer, { proposal, block }) => {
       writer.bytes(encodeProposal(proposal));
-      writer.optional(block, (value) => writeCompactBlock(writer, value));
+      writer.optional(block, (bytes) => writer.fixed(bytes));
     },
-    decode: (reader, limits) => ({
+    decode: (reader) => ({
       kind: 'proposal',
       proposal: decodeProposal(reader.bytes(MAX_PROPOSAL_BYTES)),
-      block: reader.optional(() => readCompactBlock(reader, limits)),
+      block: reader.optional(() => reader.rest()),
     }),
   },
   votes: {
@@ -139,7 +134,7 @@ export function decodeMessage(bytes: Uint8Array, limits: MessageLimits): Message
   const codec = CODEC_OF_TAG.get(tag);
   if (codec === undefined) throw new NetworkError('unknown_kind', `message of kind ${tag}`);
   if (bytes.length > codec.maxBytes(limits)) throw tooLarge(`message of kind ${tag} with ${bytes.length} bytes`);
-  const message = codec.decode(reader, limits);
+  const message = codec.decode(reader);
   reader.end();
   return message;
 }
@@ -170,44 +165,6 @@ function readHash(reader: ByteReader): Uint8Array {
   const length = reader.u8();
   if (length !== 0 && length !== HASH_BYTES) throw malformed(`a hash of ${length} bytes`);
   return reader.fixed(length);
-}
-
-/** Transactions in full come first; of the others the hashes follow. A hash never travels beside its transaction. */
-function writeCompactBlock(writer: ByteWriter, block: CompactBlock): void {
-  writer.bytes(encodeHeader(block.header));
-  writer.bytes(encodeCommit(block.lastCommit));
-  writer.list(block.evidence, (evidence) => writer.bytes(encodeEvidence(evidence)));
-  writer.u32(block.txHashes.length);
-  writer.list(block.txs, ({ index, bytes }) => {
-    writer.u32(index);
-    writer.bytes(bytes);
-  });
-  const full = new Set(block.txs.map(({ index }) => index));
-  block.txHashes.forEach((hash, index) => {
-    if (!full.has(index)) writer.fixed(hash);
-  });
-}
-
-function readCompactBlock(reader: ByteReader, limits: MessageLimits): CompactBlock {
-  const header = decodeHeader(reader.bytes(MAX_HEADER_BYTES));
-  const lastCommit = decodeCommit(reader.bytes(MAX_COMMIT_BYTES));
-  const evidence = readEvidenceList(reader, limits);
-  const count = reader.int(Math.floor(limits.maxBlockBytes / MIN_TX_BYTES));
-  let previous = -1;
-  const txs = reader.list(count, FULL_TX_OVERHEAD_BYTES + 1, () => {
-    const index = reader.u32();
-    if (index <= previous || index >= count) throw malformed(`transaction index ${index} out of order`);
-    previous = index;
-    return { index, bytes: readTx(reader, limits.maxBlockBytes) };
-  });
-  if ((count - txs.length) * HASH_BYTES > reader.remaining) throw malformed('transaction hashes are cut short');
-  const full = new Map(txs.map(({ index, bytes }) => [index, bytes]));
-  const txHashes: Uint8Array[] = [];
-  for (let index = 0; index < count; index++) {
-    const bytes = full.get(index);
-    txHashes.push(bytes === undefined ? reader.fixed(HASH_BYTES) : sha256(bytes));
-  }
-  return { header, lastCommit, evidence, txHashes, txs };
 }
 
 export function readEvidenceList(reader: ByteReader, limits: MessageLimits): Evidence[] {

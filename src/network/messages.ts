@@ -32,7 +32,8 @@ export interface CompactBlock {
 export interface ProposalMessage {
   readonly kind: 'proposal';
   readonly proposal: Proposal;
-  readonly block: CompactBlock | undefined;
+  /** A CompactBlock as bytes: whoever gets it decodes it once it knows that it wants the proposal. */
+  readonly block: Uint8Array | undefined;
 }
 
 export interface VotesMessage {

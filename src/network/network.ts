@@ -3,6 +3,7 @@ import type { Random } from '#ports/random.ts';
 import type { GossipVerdict, PeerId, PeerInfo, StreamClass, Topic, Transport } from '#ports/transport.ts';
 import type { Evidence } from '#types/evidence.ts';
 import { MachineError } from '#util/errors.ts';
+import { decodeCompactBlock } from './compact-block-codec.ts';
 import { failureOf, type Offence, offenceOf, punish } from './consequences.ts';
 import { NetworkError } from './errors.ts';
 import { decodeEvidenceGossip, decodeTxBatch, encodeEvidenceGossip } from './gossip-codec.ts';
@@ -10,6 +11,7 @@ import type { MessageLimits } from './limits.ts';
 import { decodeMessage, encodeMessage } from './message-codec.ts';
 import {
   type Answers,
+  type CompactBlock,
   type Message,
   type MessageKind,
   type MessageOf,
@@ -121,6 +123,16 @@ export class Network {
     } catch (error) {
       this.blame(peer, offenceOf(error), error);
       throw error;
+    }
+  }
+
+  /** The block part of a peer's proposal. Undefined: it is none, and the peer has been punished for it. */
+  compactBlock(peer: PeerId, bytes: Uint8Array): CompactBlock | undefined {
+    try {
+      return decodeCompactBlock(bytes, this.limits);
+    } catch (error) {
+      this.blame(peer, offenceOf(error), error);
+      return undefined;
     }
   }
 

@@ -1,7 +1,8 @@
 import { sha256 } from '#crypto/hash.ts';
 import { type Body, makeBody } from '#engine/body.ts';
 import { compactBlock } from '#engine/compact-block.ts';
-import type { CompactBlock, Message, ProposalMessage, Request } from '#network/messages.ts';
+import { encodeCompactBlock } from '#network/compact-block-codec.ts';
+import type { Message, ProposalMessage, Request } from '#network/messages.ts';
 import { encodeAnswer } from '#network/request-codec.ts';
 import { type Block, decodeBlock, hashTxs } from '#types/block.ts';
 import { blockIdKey } from '#types/block-id.ts';
@@ -10,6 +11,7 @@ import { hashEvidenceList } from '#types/evidence.ts';
 import type { Header } from '#types/header.ts';
 import type { Proposal } from '#types/proposal.ts';
 import { equalBytes, toLatin1 } from '#util/bytes.ts';
+import { carriedBlock } from './carried.ts';
 import type { Rig } from './rig.ts';
 
 /** Forged blocks that are still served. */
@@ -76,7 +78,7 @@ export class Forger {
   /** Sends the forged proposal in place of the node's own. Resolves to it. */
   async send(peer: string, message: ProposalMessage): Promise<Forged | undefined> {
     const forged = await this.instead(message.proposal);
-    if (forged !== undefined) this.rig.send(peer, proposalMessage(forged, message.block));
+    if (forged !== undefined) this.rig.send(peer, proposalMessage(forged, message));
     return forged;
   }
 
@@ -101,9 +103,10 @@ export class Forger {
 }
 
 /** Transactions that the real message carried in full are carried in full again. */
-export function proposalMessage({ proposal, body }: Forged, like: CompactBlock | undefined): Message {
-  const full = new Set(like?.txs.map(({ bytes }) => toLatin1(sha256(bytes))));
-  return { kind: 'proposal', proposal, block: compactBlock(body, (hash) => full.has(toLatin1(hash))) };
+export function proposalMessage({ proposal, body }: Forged, like: ProposalMessage): Message {
+  const full = new Set(carriedBlock(like)?.txs.map(({ bytes }) => toLatin1(sha256(bytes))));
+  const block = encodeCompactBlock(compactBlock(body, (hash) => full.has(toLatin1(hash))));
+  return { kind: 'proposal', proposal, block };
 }
 
 export function bodyOf(block: Block | undefined): Body | undefined {

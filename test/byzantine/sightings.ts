@@ -2,6 +2,7 @@ import type { Message } from '#network/messages.ts';
 import type { Header } from '#types/header.ts';
 import type { Proposal } from '#types/proposal.ts';
 import type { Vote } from '#types/vote.ts';
+import { carriedBlock } from './carried.ts';
 
 const VOTES_KEPT = 64;
 const PROPOSALS_KEPT = 16;
@@ -30,7 +31,7 @@ export class Sightings {
   passed(message: Message): void {
     if (message.kind === 'proposal') {
       this.proposal(message.proposal);
-      this.header = message.block?.header ?? this.header;
+      this.header = carriedBlock(message)?.header ?? this.header;
     } else if (message.kind === 'votes') for (const vote of message.votes) this.vote(vote);
   }
 

@@ -1,5 +1,6 @@
 import { type Body, makeBody } from '#engine/body.ts';
 import { compactBlock } from '#engine/compact-block.ts';
+import { encodeCompactBlock } from '#network/compact-block-codec.ts';
 import type { Block } from '#types/block.ts';
 import { ABSENT_COMMIT_SIG, type CommitSig, FLAG_COMMIT } from '#types/commit.ts';
 import type { Header } from '#types/header.ts';
@@ -43,7 +44,7 @@ export const invalidBlocks: BehaviourKind = {
           rig.plot.invalid(forged.proposal.blockId);
           rig.note(`proposed a block with ${names.get(`${height}`)}`);
           // By id alone it comes to nodes that cannot compare it with the proposal first.
-          const block = rig.chance(0.5) ? compactBlock(forged.body, () => true) : undefined;
+          const block = rig.chance(0.5) ? encodeCompactBlock(compactBlock(forged.body, () => true)) : undefined;
           rig.send(peer, { kind: 'proposal', proposal: forged.proposal, block });
         });
         return [];

@@ -1,6 +1,7 @@
-import type { Message } from '#network/messages.ts';
+import type { ProposalMessage } from '#network/messages.ts';
 import type { PeerId } from '#ports/transport.ts';
 import type { BehaviourKind } from '../behaviour.ts';
+import { withoutTxs } from '../carried.ts';
 import type { Rig } from '../rig.ts';
 
 /** Of a request that is never answered. Milliseconds. */
@@ -25,8 +26,8 @@ export const proposalThief: BehaviourKind = {
   }),
 };
 
-function steal(rig: Rig, from: PeerId, message: Extract<Message, { kind: 'proposal' }>): void {
-  const block = message.block && { ...message.block, txs: [] };
+function steal(rig: Rig, from: PeerId, message: ProposalMessage): void {
+  const bare = withoutTxs(message);
   rig.note('passed a proposal on');
-  for (const peer of rig.peers) if (peer !== from) rig.send(peer, { ...message, block });
+  for (const peer of rig.peers) if (peer !== from) rig.send(peer, bare);
 }

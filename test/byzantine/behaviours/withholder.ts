@@ -2,6 +2,7 @@ import type { ProposalMessage, Request } from '#network/messages.ts';
 import { encodeAnswer } from '#network/request-codec.ts';
 import type { PeerId } from '#ports/transport.ts';
 import type { Behaviour, BehaviourKind } from '../behaviour.ts';
+import { withoutTxs } from '../carried.ts';
 import type { Rig } from '../rig.ts';
 
 /** How a height's body is kept back. */
@@ -42,7 +43,7 @@ function withheld(rig: Rig, peer: PeerId, message: ProposalMessage): ProposalMes
   const way = WAYS[height % WAYS.length] as Way;
   if (message.block === undefined || (way === 'some peers only' && rig.side(peer, height) === 0)) return message;
   rig.note(`kept back: ${way}`);
-  if (way === 'no transactions') return { ...message, block: { ...message.block, txs: [] } };
+  if (way === 'no transactions') return withoutTxs(message);
   return { ...message, block: undefined };
 }
 

@@ -1,75 +1,18 @@
 import assert from 'node:assert/strict';
 import { Consensus } from '#consensus/consensus.ts';
-import { validatorAddress } from '#crypto/address.ts';
-import type { Ed25519KeyPair } from '#crypto/ed25519.ts';
 import { sha256 } from '#crypto/hash.ts';
 import { makeBody } from '#engine/body.ts';
-import { compactBlock } from '#engine/compact-block.ts';
 import { recoverHeight } from '#engine/recovery.ts';
-import { decodeWalRecord } from '#engine/wal-record.ts';
 import { MAX_BITMAPS } from '#network/message-codec.ts';
 import { encodeAnswer } from '#network/request-codec.ts';
 import { readRecords } from '#storage/wal-format.ts';
 import { hashTxs } from '#types/block.ts';
-import { type BlockId, NIL_BLOCK_ID } from '#types/block-id.ts';
+import { NIL_BLOCK_ID } from '#types/block-id.ts';
 import { EMPTY_COMMIT } from '#types/commit.ts';
-import type { Proposal } from '#types/proposal.ts';
-import { PRECOMMIT, PREVOTE, type UnsignedVote, type Vote, type VoteType } from '#types/vote.ts';
+import { PRECOMMIT, PREVOTE, type Vote, type VoteType } from '#types/vote.ts';
 import { equalBytes } from '#util/bytes.ts';
 import { idOf } from '../consensus/bench.ts';
-import { NodeBench } from './bench.ts';
-
-/** One of four validators, at height 1; the test holds the keys of the others. */
-class Quartet extends NodeBench {
-  constructor() {
-    super(4);
-  }
-
-  /** A signed vote of key `index`. */
-  signed(index: number, type: VoteType, blockId: BlockId, place: Partial<UnsignedVote> = {}): Vote {
-    const key = this.keys[index] as Ed25519KeyPair;
-    const address = validatorAddress({ type: 'ed25519', bytes: key.publicKey });
-    const validatorIndex = this.node.chain.state.validators.indexOf(address);
-    const vote = { type, height: 1, round: 0, blockId, timestamp: 1n, validatorAddress: address, validatorIndex };
-    return this.vote(key, { ...vote, ...place });
-  }
-
-  say(peer: string, ...votes: Vote[]): void {
-    this.transport.receive(peer, { kind: 'votes', votes });
-  }
-
-  /** By whose turn it is in the first round. */
-  proposed(blockId: BlockId): Proposal {
-    const { proposer } = this.node.chain.state.validators;
-    const key = this.keys.find(({ publicKey }) => equalBytes(publicKey, proposer.pubKey.bytes)) as Ed25519KeyPair;
-    return this.proposal(key, { height: 1, round: 0, polRound: -1, blockId, timestamp: 1n });
-  }
-
-  report(peer: string, headHeight: number, baseHeight = 1): void {
-    const place = { height: headHeight + 1, round: 0, step: 'propose', hasProposal: true } as const;
-    const lists = { hasBlocks: [], votes: [], lastCommit: undefined };
-    this.transport.receive(peer, { kind: 'roundStep', ...place, ...lists, headHeight, baseHeight });
-  }
-
-  async records(): Promise<string[]> {
-    await this.run(20);
-    const bytes = await this.files.read('wal/wal-0000000001');
-    return readRecords(bytes ?? new Uint8Array(0)).records.map((record) => decodeWalRecord(record).kind);
-  }
-
-  async logged(kind: string): Promise<number> {
-    return (await this.records()).filter((found) => found === kind).length;
-  }
-}
-
-async function quartet(): Promise<Quartet> {
-  const bench = await new Quartet().install();
-  await bench.start();
-  bench.transport.connect('a');
-  bench.transport.connect('b');
-  await bench.run(50);
-  return bench;
-}
+import { compactOf, quartet } from './quartet.ts';
 
 describe('what peers send', () => {
   it('a vote is verified and logged once, whoever repeats it', async () => {
@@ -211,8 +154,8 @@ describe('a block that is filled', () => {
       asked.push(peer);
       return new Promise(() => {});
     };
-    bench.transport.receive('a', { kind: 'proposal', proposal, block: compactBlock(body, () => false) });
-    const full = { kind: 'proposal', proposal, block: compactBlock(body, () => true) } as const;
+    bench.transport.receive('a', { kind: 'proposal', proposal, block: compactOf(body, false) });
+    const full = { kind: 'proposal', proposal, block: compactOf(body, true) } as const;
     bench.transport.receive('b', full);
     await bench.run(30);
     assert.deepEqual([asked, consensus.block(body.blockId)], [['a'], undefined], 'the first has its chance');
