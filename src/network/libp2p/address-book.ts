@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { Bans, MAX_BANS } from './bans.ts';
 
 /** A new peer's score. Penalties take from it, time gives it back; at zero the peer is banned. */
 export const FULL_SCORE = 100;
@@ -22,12 +23,12 @@ interface Entry {
   nextDialMs: number;
   score: number;
   scoreAtMs: number;
-  bannedUntilMs: number;
 }
 
 /** What we know of peers across restarts: where they listen, how they behaved, who is banned. Wall-clock times. */
 export class AddressBook {
   private readonly entries = new Map<string, Entry>();
+  private readonly bans: Bans;
   private readonly path: string | undefined;
   private readonly now: () => number;
   private dirty = false;
@@ -35,6 +36,7 @@ export class AddressBook {
   constructor(path: string | undefined, now: () => number = Date.now) {
     this.path = path;
     this.now = now;
+    this.bans = new Bans(now);
   }
 
   /** Reads the file. An unreadable one is ignored, since everything in it can be learned again: returns what was wrong. */
@@ -44,9 +46,10 @@ export class AddressBook {
       const text = readFileSync(this.path);
       if (text.length > MAX_FILE_BYTES) return `${this.path} is larger than ${MAX_FILE_BYTES} bytes and was ignored`;
       const file: unknown = JSON.parse(text.toString('utf8'));
-      const peers = (file as { peers?: unknown } | null)?.peers;
+      const { peers, bans } = (file ?? {}) as { peers?: unknown; bans?: unknown };
       if (!Array.isArray(peers)) return `${this.path} has no list of peers and was ignored`;
       for (const peer of peers.slice(0, MAX_BOOK_PEERS)) this.restore(peer);
+      if (Array.isArray(bans)) for (const ban of bans.slice(0, MAX_BANS)) this.restoreBan(ban);
       return undefined;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
@@ -60,7 +63,9 @@ export class AddressBook {
     const peers = [...this.entries].map(([id, entry]) => ({ id, ...entry }));
     try {
       mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 });
-      writeFileSync(`${this.path}.new`, `${JSON.stringify({ peers }, undefined, 1)}\n`, { mode: 0o600 });
+      writeFileSync(`${this.path}.new`, `${JSON.stringify({ peers, bans: this.bans.current() }, undefined, 1)}\n`, {
+        mode: 0o600,
+      });
       renameSync(`${this.path}.new`, this.path);
       this.dirty = false;
       return undefined;
@@ -109,14 +114,13 @@ export class AddressBook {
   candidates(): string[] {
     const now = this.now();
     const usable = [...this.entries].filter(
-      ([, entry]) => entry.addresses.length > 0 && entry.nextDialMs <= now && entry.bannedUntilMs <= now,
+      ([id, entry]) => entry.addresses.length > 0 && entry.nextDialMs <= now && this.bannedFor(id) === 0,
     );
     return usable.sort(([, a], [, b]) => a.failures - b.failures || b.score - a.score).map(([id]) => id);
   }
 
   score(peer: string): number {
-    const entry = this.entries.get(peer);
-    return entry === undefined ? FULL_SCORE : this.currentScore(entry);
+    return this.currentScore(this.entries.get(peer) ?? this.firstScore(peer));
   }
 
   /** Takes points; true when none are left. */
@@ -130,25 +134,32 @@ export class AddressBook {
   }
 
   ban(peer: string, durationMs: number): void {
-    const entry = this.entry(peer);
-    if (entry === undefined) return;
-    entry.bannedUntilMs = Math.max(entry.bannedUntilMs, this.now() + durationMs);
-    entry.score = SCORE_AFTER_BAN;
-    entry.scoreAtMs = this.now();
+    if (peer.length > MAX_PEER_ID_CHARACTERS) return;
+    const sinceMs = this.now();
+    this.bans.add({ id: peer, sinceMs, untilMs: sinceMs + durationMs });
+    const entry = this.entries.get(peer);
+    if (entry !== undefined) Object.assign(entry, this.firstScore(peer));
     this.dirty = true;
   }
 
   /** Milliseconds until the ban ends; 0 when there is none. */
   bannedFor(peer: string): number {
-    return Math.max(0, (this.entries.get(peer)?.bannedUntilMs ?? 0) - this.now());
+    return this.bans.remaining(peer);
   }
 
-  private currentScore(entry: Entry): number {
-    const regained = Math.max(0, this.now() - entry.scoreAtMs) / SCORE_REGAIN_MS;
-    return Math.min(FULL_SCORE, entry.score + regained);
+  private currentScore({ score, scoreAtMs }: Pick<Entry, 'score' | 'scoreAtMs'>): number {
+    const regained = Math.max(0, this.now() - scoreAtMs) / SCORE_REGAIN_MS;
+    return Math.min(FULL_SCORE, score + regained);
   }
 
-  /** The peer's entry, made when there is room; the least recently seen one that is not banned makes room. */
+  /** Of a peer of which nothing is known but, perhaps, a ban. */
+  private firstScore(peer: string): Pick<Entry, 'score' | 'scoreAtMs'> {
+    const ban = this.bans.get(peer);
+    if (ban === undefined) return { score: FULL_SCORE, scoreAtMs: this.now() };
+    return { score: SCORE_AFTER_BAN, scoreAtMs: ban.sinceMs };
+  }
+
+  /** The peer's entry, made if there is none; the one that is worth least makes room. */
   private entry(peer: string): Entry | undefined {
     const known = this.entries.get(peer);
     if (known !== undefined) return known;
@@ -159,26 +170,24 @@ export class AddressBook {
       lastSeenMs: 0,
       failures: 0,
       nextDialMs: 0,
-      score: FULL_SCORE,
-      scoreAtMs: this.now(),
-      bannedUntilMs: 0,
+      ...this.firstScore(peer),
     };
     this.entries.set(peer, entry);
     return entry;
   }
 
+  /** Banned peers first, then those never connected with, then the least recently seen: anybody can name strangers. */
   private forgetOne(): void {
-    const now = this.now();
-    let oldest: string | undefined;
-    let oldestKey = Number.POSITIVE_INFINITY;
-    for (const [id, entry] of this.entries) {
-      const key = entry.bannedUntilMs > now ? entry.bannedUntilMs : entry.lastSeenMs;
-      if (key < oldestKey) {
-        oldest = id;
-        oldestKey = key;
+    let least: string | undefined;
+    let leastSeenMs = Number.POSITIVE_INFINITY;
+    for (const [id, { lastSeenMs }] of this.entries) {
+      const seenMs = this.bannedFor(id) > 0 ? -1 : lastSeenMs;
+      if (seenMs < leastSeenMs) {
+        least = id;
+        leastSeenMs = seenMs;
       }
     }
-    if (oldest !== undefined) this.entries.delete(oldest);
+    if (least !== undefined) this.entries.delete(least);
   }
 
   private restore(peer: unknown): void {
@@ -200,7 +209,14 @@ export class AddressBook {
       nextDialMs: 0,
       score: Math.min(FULL_SCORE, number('score', FULL_SCORE)),
       scoreAtMs: Math.min(this.now(), number('scoreAtMs', this.now())),
-      bannedUntilMs: number('bannedUntilMs', 0),
     });
+  }
+
+  private restoreBan(ban: unknown): void {
+    const file = ban as Record<string, unknown> | null;
+    const { id, sinceMs, untilMs } = file ?? {};
+    if (typeof id !== 'string' || id.length > MAX_PEER_ID_CHARACTERS) return;
+    if (typeof sinceMs !== 'number' || typeof untilMs !== 'number' || !Number.isFinite(untilMs)) return;
+    this.bans.add({ id, sinceMs: Math.min(this.now(), sinceMs), untilMs });
   }
 }

@@ -9,6 +9,7 @@ import {
   MAX_BOOK_PEERS,
   SCORE_REGAIN_MS,
 } from '#network/libp2p/address-book.ts';
+import { MAX_BANS } from '#network/libp2p/bans.ts';
 
 describe('address book', () => {
   let directory: string;
@@ -85,6 +86,47 @@ describe('address book', () => {
     assert.equal(book.addresses('long').length, 0);
     book.learn('y'.repeat(10_000), ['/ip4/1.2.3.4/tcp/1']);
     assert.equal(book.size, MAX_BOOK_PEERS);
+  });
+
+  it('peer-memory-caps: strangers that are banned push nobody out, and are bounded themselves', () => {
+    const book = new AddressBook(undefined, now);
+    for (let i = 0; i < 200; i++) {
+      book.learn(`honest${i}`, ['/ip4/1.2.3.4/tcp/1']);
+      book.connected(`honest${i}`);
+    }
+    book.ban('liar', 3_600_000);
+    for (let i = 0; i < 2 * MAX_BANS; i++) book.ban(`stranger${i}`, 60_000);
+    assert.deepEqual([book.candidates().length, book.size], [200, 200]);
+    assert.equal(book.bannedFor('liar'), 3_600_000, 'the ban that ends first is forgotten');
+    const banned = Array.from({ length: 2 * MAX_BANS }, (_, i) => book.bannedFor(`stranger${i}`)).filter(
+      (ms) => ms > 0,
+    );
+    assert.equal(banned.length, MAX_BANS - 1);
+  });
+
+  it('peers that are banned, or were never connected, make room for good ones', () => {
+    const book = new AddressBook(undefined, now);
+    book.learn('good', ['/ip4/1.2.3.4/tcp/1']);
+    book.connected('good');
+    nowMs += 1_000;
+    book.learn('bad', ['/ip4/1.2.3.4/tcp/2']);
+    book.connected('bad');
+    book.ban('bad', 60_000);
+    for (let i = 0; i < MAX_BOOK_PEERS - 2; i++) book.learn(`stranger${i}`, ['/ip4/1.2.3.4/tcp/3']);
+    book.learn('one more', ['/ip4/1.2.3.4/tcp/3']);
+    assert.deepEqual([book.addresses('bad').length, book.addresses('stranger0').length], [0, 1]);
+    for (let i = 0; i < MAX_BOOK_PEERS; i++) book.learn(`newcomer${i}`, ['/ip4/1.2.3.4/tcp/3']);
+    assert.equal(book.addresses('good').length, 1);
+    assert.equal(book.bannedFor('bad'), 60_000, 'who is forgotten stays banned');
+  });
+
+  it('after a ban a peer has half of its credit, known or not', () => {
+    const book = new AddressBook(undefined, now);
+    book.learn('known', ['/ip4/1.2.3.4/tcp/1']);
+    for (const peer of ['known', 'stranger']) book.ban(peer, 60_000);
+    nowMs += 10 * SCORE_REGAIN_MS;
+    assert.deepEqual([book.score('known'), book.score('stranger')], [60, 60]);
+    assert.equal(book.penalize('stranger', 60), true);
   });
 
   it('retry-without-spin: a peer that fails is offered again later, and never forgotten', () => {
