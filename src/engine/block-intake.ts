@@ -1,5 +1,6 @@
 import type { CompactBlock } from '#network/messages.ts';
 import type { Network } from '#network/network.ts';
+import { MAX_TXS_PER_REQUEST } from '#network/request-codec.ts';
 import type { Clock } from '#ports/clock.ts';
 import type { PeerId } from '#ports/transport.ts';
 import { decodeBlock } from '#types/block.ts';
@@ -30,7 +31,7 @@ interface Filling {
 }
 
 export interface BlockIntakeComponents {
-  readonly network: Network;
+  readonly network: Pick<Network, 'compactBlock' | 'request' | 'report'>;
   readonly engine: Pick<Engine, 'body' | 'submitBody'>;
   readonly clock: Clock;
   /** Last report of each connected peer. */
@@ -121,12 +122,14 @@ export class BlockIntake {
     const { engine, network, pendingTx, onFilled } = this.parts;
     const filling = new BlockFilling(compact, pendingTx);
     const missing = filling.missing();
-    if (missing.length > 0) {
-      const request = { kind: 'getTxs', blockId, height, indexes: missing } as const;
+    // Who asks for more at once is punished, and a large block has five times as many.
+    for (let from = 0; from < missing.length; from += MAX_TXS_PER_REQUEST) {
+      const indexes = missing.slice(from, from + MAX_TXS_PER_REQUEST);
+      const request = { kind: 'getTxs', blockId, height, indexes } as const;
       const { txs } = await network.request(peer, request, FETCH_TIMEOUT_MS);
-      for (const [at, index] of missing.entries()) filling.offer(index, txs[at]);
-      if (filling.missing().length > 0) return;
+      for (const [at, index] of indexes.entries()) filling.offer(index, txs[at]);
     }
+    if (filling.missing().length > 0) return;
     const body = filling.body();
     if (!equalBlockIds(body.blockId, blockId)) {
       network.report(peer, 'invalid_block');
