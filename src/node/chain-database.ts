@@ -29,7 +29,10 @@ export async function openChainDatabase(
   // Reads of what is damaged are refused one by one; this says it before anybody asks.
   const onDamage = (error: Error): void =>
     components.logger.error('the database is damaged', { reason: error.message });
-  const openDatabase = (at: string): Promise<KeyValue> => openLevel(at, { cacheBytes, maxOpenFiles, onDamage });
+  const onUnheld = (error: Error): void =>
+    components.logger.warn('damage of merged tables may go unseen', { reason: error.message });
+  const options = { cacheBytes, maxOpenFiles, onDamage, onUnheld };
+  const openDatabase = (at: string): Promise<KeyValue> => openLevel(at, options);
   if (settings.statesync.enable && !(await directories.exists(path))) {
     await syncState({ ...components, directories, openDatabase, decompress, path }, genesis, settings);
   }

@@ -38,6 +38,8 @@ export interface LevelOptions {
   readonly startBytes?: number;
   /** Told of each damaged file that is found in the background. */
   readonly onDamage?: (error: Error) => void;
+  /** Told once when tables cannot be held until they are verified: damage may be merged away unseen then. */
+  readonly onUnheld?: (error: Error) => void;
 }
 
 interface Compacting {
@@ -51,7 +53,7 @@ interface Compacting {
  */
 export async function openLevel(path: string, options: LevelOptions = {}): Promise<KeyValue> {
   // Before there is a Level, which opens itself soon after it is made.
-  const guard = options.verify === false ? undefined : await guardFiles(path, options.startBytes);
+  const guard = options.verify === false ? undefined : await guardFiles(path, options);
   const database: Database = new Level(path, {
     keyEncoding: 'view',
     valueEncoding: 'view',

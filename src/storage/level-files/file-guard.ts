@@ -3,23 +3,23 @@ import { MachineError } from '#util/errors.ts';
 import { KEY_SPACE } from '../key-space.ts';
 import { damagedFile } from './errors.ts';
 import { Scrub } from './scrub.ts';
-import { type Look, TableGuard } from './table-guard.ts';
+import { type GuardOptions, type Look, TableGuard } from './table-guard.ts';
 
 type Entries = readonly (readonly [Uint8Array, Uint8Array])[];
 
 /** Looks at a database's files before it is opened. Throws MachineError 'damaged'. */
-export async function guardFiles(directory: string, startBytes?: number): Promise<FileGuard> {
+export async function guardFiles(directory: string, options?: GuardOptions): Promise<FileGuard> {
   // Another process may have it open and change what is being looked at: LevelDB says so, and better.
-  const first = await attempt(directory, startBytes);
-  const tables = first instanceof TableGuard ? first : await attempt(directory, startBytes);
+  const first = await attempt(directory, options);
+  const tables = first instanceof TableGuard ? first : await attempt(directory, options);
   if (tables instanceof MachineError) throw tables;
   return new FileGuard(directory, tables);
 }
 
 /** Undefined when the files cannot be looked at; LevelDB will say why. */
-async function attempt(directory: string, startBytes?: number): Promise<TableGuard | MachineError | undefined> {
+async function attempt(directory: string, options?: GuardOptions): Promise<TableGuard | MachineError | undefined> {
   try {
-    return await TableGuard.prepare(directory, startBytes);
+    return await TableGuard.prepare(directory, options);
   } catch (error) {
     return error instanceof MachineError ? error : undefined;
   }

@@ -1,7 +1,6 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as immediate } from 'node:timers/promises';
-import { compareBytes, EMPTY_BYTES } from '#util/bytes.ts';
 import { LruMap } from '#util/lru-map.ts';
 import { checkFiles } from './check-files.ts';
 import { damagedFile } from './errors.ts';
@@ -9,6 +8,7 @@ import { HELD_DIRECTORY, HeldTables } from './held-tables.ts';
 import { currentManifest, Manifest } from './manifest.ts';
 import { OpenMark } from './open-mark.ts';
 import { TableEnd, type UserRange } from './table.ts';
+import { byLevel, inReach, overlaps } from './table-ranges.ts';
 import type { TableFile } from './version-edit.ts';
 
 /** Ends of tables in memory, of some hundred kilobytes each. */
@@ -23,6 +23,19 @@ export const STEP_BLOCKS = 128;
 
 /** When: LevelDB aborts the process over some damage of blocks, so a part is done before; what counts is done after. */
 export type Look = 'before' | 'after';
+
+export interface GuardOptions {
+  /** Bytes of tables that are verified before the database is opened. */
+  readonly startBytes?: number | undefined;
+  /** Told once when tables cannot be held. */
+  readonly onUnheld?: ((error: Error) => void) | undefined;
+}
+
+/** Blocks of a table that a question rests on. */
+interface Part {
+  readonly table: TableFile;
+  readonly ranges: readonly UserRange[];
+}
 
 /** A table that LevelDB has merged into others; what it made of it is as good as this was. */
 interface Merged {
@@ -46,7 +59,7 @@ export class TableGuard {
   private readonly readers = new Set<number>();
   private manifest: Manifest | undefined;
   private known = new Map<number, TableFile>();
-  /** Live tables; from level 1 on in the order of their keys, which do not overlap there. */
+  /** Live tables. */
   private levels: TableFile[][] = [];
   private tick = 0;
   /** Where the ends of tables are read to. */
@@ -59,9 +72,10 @@ export class TableGuard {
   }
 
   /** Before LevelDB opens the database. Throws MachineError 'damaged' where it would lose something without a word. */
-  static async prepare(directory: string, startBytes = START_BYTES): Promise<TableGuard> {
+  static async prepare(directory: string, options: GuardOptions = {}): Promise<TableGuard> {
+    const { startBytes = START_BYTES, onUnheld } = options;
     const names = await checkFiles(directory);
-    const guard = new TableGuard(directory, new HeldTables(directory));
+    const guard = new TableGuard(directory, new HeldTables(directory, onUnheld));
     for (const [number, name] of names) guard.held.hold(number, [name]);
     await guard.verifyNewest(names.keys(), guard.mark.isLeft ? Number.POSITIVE_INFINITY : startBytes);
     return guard;
@@ -72,7 +86,7 @@ export class TableGuard {
     let bytes = 0;
     for (const number of [...numbers].sort((a, b) => b - a)) {
       const table = unknownTable(number);
-      bytes += this.withFile(table, (fd) => fstatSync(fd).size);
+      bytes += this.withFile(table, (fd) => fstatSync(fd).size) ?? 0;
       if (bytes > bytesMax) return;
       for (let next: number | undefined = 0; next !== undefined; await immediate()) {
         next = this.verifyPart(table, next, STEP_BLOCKS);
@@ -110,21 +124,14 @@ export class TableGuard {
   /** Throws MachineError 'damaged' when LevelDB may answer wrongly for one of the keys, or have done so. */
   checkKeys(keys: readonly Uint8Array[], look: Look): void {
     if (keys.length === 0) return;
-    this.refresh();
     const ranges = keys.map((key) => ({ low: key, high: key, margin: 0 }));
-    for (const table of this.candidates()) {
-      const inIt = ranges.filter((range) => overlaps(table, range));
-      if (inIt.length > 0) this.checkTable(table, inIt, look);
-    }
+    this.checkNewest(() => this.partsOfKeys(ranges), look);
   }
 
   /** As `checkKeys`, for all keys between two, both included. */
   checkRange(low: Uint8Array | undefined, high: Uint8Array | undefined, look: Look): void {
-    this.refresh();
     // An iterator looks a step beyond, where a damaged key may claim to be one of the range.
-    const range = { low, high, margin: 1 };
-    for (const tables of this.levels) for (const table of inReach(tables, range)) this.checkTable(table, [range], look);
-    for (const { table } of this.merged.values()) this.checkTable(table, [range], look);
+    this.checkNewest(() => this.partsOfRange({ low, high, margin: 1 }), look);
   }
 
   /** A merged table that nobody reads any more, oldest first; none of `damaged`. */
@@ -151,7 +158,10 @@ export class TableGuard {
     return [...this.known.values()];
   }
 
-  /** Verifies blocks of a table from `first` on, some at a time; undefined at its end. Throws MachineError 'damaged'. */
+  /**
+   * Verifies blocks of a table from `first` on, some at a time; undefined at its end, and when LevelDB has merged and
+   * deleted it. Throws MachineError 'damaged'.
+   */
   verifyPart(table: TableFile, first: number, blocks: number): number | undefined {
     return this.withFile(table, (fd, path) => {
       const end = this.endOf(table, fd, path, 'after');
@@ -179,7 +189,8 @@ export class TableGuard {
     this.tick += 1;
     for (const [number, table] of this.known) {
       if (manifest.tables.has(number)) continue;
-      if (this.held.find(number) !== undefined) this.merged.set(number, { table, tick: this.tick });
+      // Without a second name its file is LevelDB's, which deletes it.
+      if (this.held.has(number)) this.merged.set(number, { table, tick: this.tick });
     }
     this.known = new Map(manifest.tables);
     for (const number of this.known.keys()) {
@@ -189,13 +200,39 @@ export class TableGuard {
     this.levels = byLevel(this.known.values());
   }
 
+  /** Over again when LevelDB has merged and deleted one of them meanwhile: what it made of it counts instead. */
+  private checkNewest(parts: () => Iterable<Part>, look: Look): void {
+    do this.refresh();
+    while (!this.areThere(parts(), look));
+  }
+
+  /** False when one of the tables was merged and deleted. */
+  private areThere(parts: Iterable<Part>, look: Look): boolean {
+    for (const { table, ranges } of parts) if (!this.checkTable(table, ranges, look)) return false;
+    return true;
+  }
+
+  private *partsOfKeys(keys: readonly UserRange[]): Generator<Part> {
+    for (const table of this.candidates()) {
+      const ranges = keys.filter((range) => overlaps(table, range));
+      if (ranges.length > 0) yield { table, ranges };
+    }
+  }
+
+  private *partsOfRange(range: UserRange): Generator<Part> {
+    const ranges = [range];
+    for (const tables of this.levels) for (const table of inReach(tables, range)) yield { table, ranges };
+    for (const { table } of this.merged.values()) yield { table, ranges };
+  }
+
   private *candidates(): Generator<TableFile> {
     yield* this.known.values();
     for (const { table } of this.merged.values()) yield table;
   }
 
-  private checkTable(table: TableFile, ranges: readonly UserRange[], look: Look): void {
-    this.withFile(table, (fd, path) => {
+  /** False when it was merged and deleted. */
+  private checkTable(table: TableFile, ranges: readonly UserRange[], look: Look): boolean {
+    const isChecked = this.withFile(table, (fd, path) => {
       const end = this.endOf(table, fd, path, look);
       const seen = new Set<number>();
       for (const range of ranges) {
@@ -205,7 +242,9 @@ export class TableGuard {
         this.checkBlocks(end, fd, path, first, last);
         seen.add(first);
       }
+      return true;
     });
+    return isChecked === true;
   }
 
   private checkBlocks(end: TableEnd, fd: number, path: string, first: number, last: number): void {
@@ -223,11 +262,15 @@ export class TableGuard {
     return end;
   }
 
-  private withFile<Result>(table: TableFile, use: (fd: number, path: string) => Result): Result {
-    const found = this.held.find(table.number);
+  /** Undefined when LevelDB has merged and deleted the table, and it is not held. */
+  private withFile<Result>(table: TableFile, use: (fd: number, path: string) => Result): Result | undefined {
     const path = this.held.nameOf(table.number);
-    if (found === undefined) throw damagedFile(path, 'or missing');
-    const fd = openSync(found, 'r');
+    const fd = this.held.open(table.number);
+    if (fd === undefined) {
+      this.refresh();
+      if (this.manifest === undefined || this.has(table)) throw damagedFile(path, 'or missing');
+      return undefined;
+    }
     try {
       return use(fd, path);
     } finally {
@@ -238,32 +281,4 @@ export class TableGuard {
 
 function unknownTable(number: number, size = 0): TableFile {
   return { number, level: 0, size, smallest: undefined, largest: undefined };
-}
-
-function byLevel(tables: Iterable<TableFile>): TableFile[][] {
-  const levels: TableFile[][] = [];
-  for (const table of tables) {
-    levels[table.level] ??= [];
-    levels[table.level]?.push(table);
-  }
-  const least = ({ smallest }: TableFile): Uint8Array => smallest ?? EMPTY_BYTES;
-  for (const level of levels.slice(1)) level?.sort((a, b) => compareBytes(least(a), least(b)));
-  return Array.from(levels, (level) => level ?? []);
-}
-
-/** Tables that an iterator over the range may look at: all of level 0, else those that overlap, with their neighbours. */
-function inReach(tables: readonly TableFile[], range: UserRange): readonly TableFile[] {
-  if (tables[0]?.level === 0) return tables;
-  const first = tables.findIndex(({ largest }) => !isBelow(largest, range.low));
-  if (first < 0) return tables.slice(-1);
-  const behind = tables.findIndex(({ smallest }) => isBelow(range.high, smallest));
-  return tables.slice(Math.max(0, first - 1), behind < 0 ? tables.length : behind + 1);
-}
-
-function isBelow(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a !== undefined && b !== undefined && compareBytes(a, b) < 0;
-}
-
-function overlaps({ smallest, largest }: TableFile, { low, high }: UserRange): boolean {
-  return !isBelow(high, smallest) && !isBelow(largest, low);
 }
