@@ -1,5 +1,10 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+/** Places behind the name of a process in /proc/PID/stat, which may have spaces and parentheses itself. */
+const STATE = 0;
+const START_TIME = 19;
+
 /** A file that is there while a process has the database open: found at a start, it tells of one that did not end well. */
 export class OpenMark {
   private readonly path: string;
@@ -8,17 +13,22 @@ export class OpenMark {
     this.path = path;
   }
 
-  /** True when a process left it that is no more. LevelDB knows about those that are. */
+  /**
+   * True when a process left it that is no more. LevelDB knows about those that are, and says so; all files are looked
+   * at before it does, where nobody can tell.
+   */
   get isLeft(): boolean {
     try {
-      return !isRunning(Number(readFileSync(this.path, 'latin1')));
-    } catch {
-      return false;
+      const text = readFileSync(this.path, 'latin1');
+      return text !== runOf(Number.parseInt(text, 10));
+    } catch (error) {
+      return (error as { code?: string }).code !== 'ENOENT';
     }
   }
 
   set(): void {
-    writeFileSync(this.path, String(process.pid));
+    // On the disk before the database changes: it is for power cuts as well.
+    writeFileSync(this.path, runOf(process.pid) ?? String(process.pid), { flush: true });
   }
 
   clear(): void {
@@ -30,15 +40,18 @@ export class OpenMark {
   }
 }
 
-function isRunning(pid: number): boolean {
-  // A power cut may have emptied the mark; 0 would be this process's own group.
-  if (!(pid > 0)) return false;
-  // As it is after a restart of a container.
-  if (pid === process.pid) return false;
+/**
+ * A process that runs, told from all others that have its id: ids are given again, after a restart of the machine or of
+ * a container the same ones first. Undefined when there is none, and where the system does not tell.
+ */
+function runOf(pid: number): string | undefined {
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as { code?: string }).code === 'EPERM';
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // Killed, but not collected by its parent yet: it has nothing open any more.
+    if (fields[STATE] === 'Z') return undefined;
+    return `${pid} ${fields[START_TIME]} ${readFileSync(BOOT_ID, 'latin1').trim()}`;
+  } catch {
+    return undefined;
   }
 }
