@@ -192,11 +192,11 @@ export class TableGuard {
       // Without a second name its file is LevelDB's, which deletes it.
       if (this.held.has(number)) this.merged.set(number, { table, tick: this.tick });
     }
-    this.known = new Map(manifest.tables);
-    for (const number of this.known.keys()) {
-      this.merged.delete(number);
-      this.held.hold(number);
+    for (const number of manifest.tables.keys()) {
+      // An archive has thousands, and this runs within the engine's reads.
+      if (!this.known.has(number)) this.held.hold(number);
     }
+    this.known = new Map(manifest.tables);
     this.levels = byLevel(this.known.values());
   }
 

@@ -71,6 +71,17 @@ describe('TableGuard', () => {
     assert.equal(guard.nextMerged(new Set()), undefined);
   });
 
+  it('holds tables that are new, and touches no others', () => {
+    const held = (): string[] => tablesIn(join(path, 'held')).toSorted();
+    const nameOf = (table: string): string => `${numberOf(table)}.ldb`;
+    assert.deepEqual(held(), tablesIn(before).map(nameOf).toSorted());
+    loseNames();
+    cpSync(after, path, { recursive: true });
+    guard.refresh();
+    const made = tablesIn(after).filter((name) => !tablesIn(before).includes(name));
+    assert.deepEqual(held(), made.map(nameOf).toSorted());
+  });
+
   it('goes on without tables that were merged where there are no second names', () => {
     loseNames();
     cpSync(after, path, { recursive: true });
