@@ -82,7 +82,8 @@ export class Scrub {
         next = this.verifyStep(table, next, STEP_BLOCKS * Math.min(1 + 2 * behind, LONGEST_STEP));
         await this.rest(behind > 0 ? 0 : restMs);
       }
-      if (!this.damaged.has(table.number)) this.guard.release(table);
+      // A disk that refuses it keeps a name too many until the next start; the others must not wait for that.
+      if (!this.damaged.has(table.number)) this.attempt(() => this.guard.release(table));
     }
   }
 
