@@ -1,5 +1,6 @@
 import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { syncDirectory, syncNewDirectories } from '#storage/node-files.ts';
 import { homeError } from './errors.ts';
 import { loadSettings, type SettingSources, type Settings } from './settings.ts';
 
@@ -86,7 +87,7 @@ export async function checkSecretMode(path: string): Promise<void> {
   throw homeError(path, `mode ${shown} lets others read a secret`, `run: chmod 600 ${path}`);
 }
 
-/** Writes a whole file or nothing: a sibling is synced and renamed over it. */
+/** Writes a whole file or nothing: a sibling is synced and renamed over it, and the new name is synced. */
 export async function writeTextFile(path: string, text: string, mode: number): Promise<void> {
   const sibling = `${path}.${process.pid}.tmp`;
   try {
@@ -101,15 +102,17 @@ export async function writeTextFile(path: string, text: string, mode: number): P
     // The mode given to `open` is narrowed by the umask and ignored for a file that exists.
     await chmod(sibling, mode);
     await rename(sibling, path);
+    await syncDirectory(dirname(path));
   } catch (error) {
     await rm(sibling, { force: true }).catch(() => undefined);
     throw explained(error, path);
   }
 }
 
+/** And those above it that are missing; it survives a power cut. */
 export async function makeDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+    await syncNewDirectories(path, await mkdir(path, { recursive: true, mode: DIRECTORY_MODE }));
   } catch (error) {
     throw explained(error, path);
   }

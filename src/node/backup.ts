@@ -6,7 +6,7 @@ import { type BackupHeader, SECTION_BYTES } from '#storage/backup/format.ts';
 import { checkRow } from '#storage/backup/row-check.ts';
 import { BackupWriter } from '#storage/backup/writer.ts';
 import type { NewFileOptions } from '#storage/new-file.ts';
-import { attempt } from '#storage/node-files.ts';
+import { attempt, syncNewDirectories } from '#storage/node-files.ts';
 import { toHex } from '#util/bytes.ts';
 import { BizraError } from '#util/errors.ts';
 
@@ -108,12 +108,18 @@ function headerOf(snapshot: KeyValueSnapshot, time: string): BackupHeader {
 
 /** In a directory, what a killed one left of any height goes with the next. */
 async function outputOf(output: string, header: BackupHeader): Promise<NewFileOptions & { readonly path: string }> {
-  if (output.endsWith('/')) await attempt('create', output, () => mkdir(output, { recursive: true }));
+  if (output.endsWith('/')) await makeOutput(output);
   else if (!(await isDirectory(output))) return { path: output };
   const [before, after] = [`${header.chain_id}-`, BACKUP_SUFFIX];
   const isKin = (name: string): boolean =>
     name.startsWith(before) && name.endsWith(after) && /^\d+$/.test(name.slice(before.length, -after.length));
   return { path: join(output, before + header.height + after), isKin };
+}
+
+/** It is on the disk before the backup in it counts as written. */
+async function makeOutput(path: string): Promise<void> {
+  const first = await attempt('create', path, () => mkdir(path, { recursive: true }));
+  await syncNewDirectories(path, first);
 }
 
 async function isDirectory(path: string): Promise<boolean> {

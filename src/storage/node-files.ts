@@ -1,6 +1,6 @@
 import { closeSync, fsync as fsyncCallback, openSync, writeFileSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { AppendFile, Files } from '#ports/files.ts';
 import { MachineError } from '#util/errors.ts';
@@ -83,9 +83,7 @@ export class NodeFiles implements Files {
 
   async makeDirectory(path: string): Promise<void> {
     const first = await attempt('create', path, () => mkdir(path, { recursive: true, mode: DIRECTORY_MODE }));
-    if (first === undefined) return;
-    // Each new directory is an entry of its parent, from the innermost up to the first that was created.
-    for (let at = path; at.length >= first.length; at = dirname(at)) await syncDirectory(dirname(at));
+    await syncNewDirectories(path, first);
   }
 }
 
@@ -114,6 +112,14 @@ class NodeAppendFile implements AppendFile {
   async close(): Promise<void> {
     await attempt('close', this.path, () => this.handle.close());
   }
+}
+
+/** After a recursive `mkdir` of `path`, with what it returned: the outermost directory that it made, if any. */
+export async function syncNewDirectories(path: string, first: string | undefined): Promise<void> {
+  if (first === undefined) return;
+  const outermost = resolve(first);
+  // Each new directory is an entry of its parent.
+  for (let at = resolve(path); at.length >= outermost.length; at = dirname(at)) await syncDirectory(dirname(at));
 }
 
 export async function syncDirectory(path: string): Promise<void> {
