@@ -1,5 +1,5 @@
 import { sha256 } from '#crypto/hash.ts';
-import type { KeyValueSnapshot } from '#ports/key-value.ts';
+import type { KeyRange, KeyValueSnapshot, ReadOptions } from '#ports/key-value.ts';
 import { damaged } from '#storage/checksummed.ts';
 import { BizraError } from '#util/errors.ts';
 import type { StateErrorCode } from './errors.ts';
@@ -39,12 +39,14 @@ export interface ViewParts {
  */
 export class HistoryView implements StateView {
   readonly height: number;
+  readonly snapshot: KeyValueSnapshot;
   private readonly parts: ViewParts;
   private state: 'open' | 'expired' | 'released' = 'open';
 
   constructor(parts: ViewParts) {
     this.height = parts.height;
     this.parts = parts;
+    this.snapshot = new ViewSnapshot(parts.snapshot, () => this.checkOpen());
   }
 
   /** The tree of `height`, when it is still kept. */
@@ -55,10 +57,6 @@ export class HistoryView implements StateView {
   /** The version of the head when the view was opened. */
   get head(): Version {
     return this.parts.head;
-  }
-
-  get snapshot(): KeyValueSnapshot {
-    return this.parts.snapshot;
   }
 
   async get(store: StoreName, key: Uint8Array): Promise<Uint8Array | undefined> {
@@ -73,7 +71,7 @@ export class HistoryView implements StateView {
     const index = this.storeIndex(store);
     let left = range.limit ?? Number.POSITIVE_INFINITY;
     if (left <= 0) return;
-    const { snapshot } = this.parts;
+    const { snapshot } = this;
     const checks = {
       leaf: (key: Uint8Array, row: Uint8Array) => this.checkedLeaf(index, store, key, row),
       undo: (key: Uint8Array, before: Before, rowKey: Uint8Array) => this.checkedBefore(index, key, before, rowKey),
@@ -123,7 +121,7 @@ export class HistoryView implements StateView {
     this.parts.head.release();
     this.parts.version?.release();
     this.parts.onRelease();
-    await this.parts.snapshot.release();
+    await this.snapshot.release();
   }
 
   private storeIndex(store: StoreName): number {
@@ -134,7 +132,8 @@ export class HistoryView implements StateView {
 
   private headValue(index: number, store: StoreName, key: Uint8Array): Uint8Array | undefined {
     this.checkOpen();
-    const { trie, head, snapshot } = this.parts;
+    const { snapshot } = this;
+    const { trie, head } = this.parts;
     if (trie.find(head.rootAt(index), sha256(key), 0) !== NO_NODE) {
       return this.checkedLeaf(index, store, key, snapshot.get(leafKey(leafPrefix(store), key)));
     }
@@ -146,7 +145,7 @@ export class HistoryView implements StateView {
 
   private async pastValue(index: number, store: StoreName, key: Uint8Array): Promise<Uint8Array | undefined> {
     const prefix = undoPrefix(store);
-    const rows = this.parts.snapshot.iterate({
+    const rows = this.snapshot.iterate({
       gte: undoKey(prefix, key, this.height + 1),
       lte: undoKey(prefix, key, this.parts.head.height),
       limit: 1,
@@ -200,5 +199,44 @@ export class HistoryView implements StateView {
     const hash = new Uint8Array(32);
     this.parts.hasher.hash(hash, keyHash, 0, value);
     return this.parts.trie.nodes.hashEquals(leaf, hash, 0);
+  }
+}
+
+/** The view may expire during a read, which then fails: the database's error would stand for one of the disk. */
+class ViewSnapshot implements KeyValueSnapshot {
+  private readonly snapshot: KeyValueSnapshot;
+  private readonly checkOpen: () => void;
+
+  constructor(snapshot: KeyValueSnapshot, checkOpen: () => void) {
+    this.snapshot = snapshot;
+    this.checkOpen = checkOpen;
+  }
+
+  /** At once: nothing expires meanwhile. */
+  get(key: Uint8Array, options?: ReadOptions): Uint8Array | undefined {
+    this.checkOpen();
+    return this.snapshot.get(key, options);
+  }
+
+  async getMany(keys: readonly Uint8Array[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]> {
+    try {
+      return await this.snapshot.getMany(keys, options);
+    } catch (error) {
+      this.checkOpen();
+      throw error;
+    }
+  }
+
+  async *iterate(range: KeyRange, options?: ReadOptions): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
+    try {
+      yield* this.snapshot.iterate(range, options);
+    } catch (error) {
+      this.checkOpen();
+      throw error;
+    }
+  }
+
+  release(): Promise<void> {
+    return this.snapshot.release();
   }
 }

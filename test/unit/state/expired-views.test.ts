@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { KeyValueSnapshot } from '#ports/key-value.ts';
+import { MachineError } from '#util/errors.ts';
 import { ModelledState, type Write } from './support.ts';
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
@@ -8,8 +9,8 @@ const HEIGHT = 5;
 const KEYS = Array.from({ length: 50 }, (_, i) => bytes(1, i));
 const ALL = { prefix: bytes() };
 
-async function chain(): Promise<ModelledState> {
-  const modelled = await ModelledState.start([], { viewHeights: 2, proofHeights: 3 });
+async function chain(viewHeights = 2): Promise<ModelledState> {
+  const modelled = await ModelledState.start([], { viewHeights, proofHeights: 3 });
   await goOn(modelled, HEIGHT);
   return modelled;
 }
@@ -21,20 +22,30 @@ async function goOn(modelled: ModelledState, height: number): Promise<void> {
   }
 }
 
-/** Lets the chain go on while the first walk over rows is under way: long enough for what waits for it to expire. */
-function overtake(modelled: ModelledState): void {
+/**
+ * Lets the chain go on while the first walk over rows, or the first read of many, is under way: long enough for what waits
+ * for it to expire. What LevelDB reads from a snapshot fails when that is released meanwhile: with `failure`.
+ */
+function overtake(modelled: ModelledState, during: 'walk' | 'getMany' = 'walk', failure?: Error): void {
   const { kv } = modelled;
   const snapshot = kv.snapshot.bind(kv);
-  let isFirst = true;
+  let left: string | undefined = during;
+  const pass = async (kind: string): Promise<void> => {
+    if (left !== kind) return;
+    left = undefined;
+    await goOn(modelled, HEIGHT + 10);
+    if (failure !== undefined) throw failure;
+  };
   kv.snapshot = (): KeyValueSnapshot => {
     const inner = snapshot();
     return {
       ...inner,
+      getMany: async (keys) => {
+        await pass('getMany');
+        return inner.getMany(keys);
+      },
       iterate: async function* (range) {
-        if (isFirst) {
-          isFirst = false;
-          await goOn(modelled, HEIGHT + 10);
-        }
+        await pass('walk');
         yield* inner.iterate(range);
       },
     };
@@ -72,4 +83,38 @@ describe('a view that expires while it is read', () => {
       assert.equal(modelled.state.nodes, nodes);
     });
   }
+
+  describe('says so and not that the database failed', () => {
+    const failure = new MachineError('database_failed', 'Snapshot is not open');
+    const key = KEYS[3] as Uint8Array;
+
+    it('in a walk', async () => {
+      for (const height of [HEIGHT, HEIGHT - 1, 1]) {
+        const modelled = await chain();
+        overtake(modelled, 'walk', failure);
+        const walk = modelled.state.view(height).iterate('bank', ALL)[Symbol.asyncIterator]();
+        await assert.rejects(async () => walk.next(), { code: 'view_expired' });
+      }
+    });
+
+    it('in a read of a value', async () => {
+      const modelled = await chain();
+      overtake(modelled, 'walk', failure);
+      await assert.rejects(modelled.state.view(1).get('bank', key), { code: 'view_expired' });
+    });
+
+    it('in a proof, whichever of its reads it is', async () => {
+      for (const during of ['walk', 'getMany'] as const) {
+        const modelled = await chain();
+        overtake(modelled, during, failure);
+        await assert.rejects(modelled.state.proveMany('bank', [key], 1), { code: 'view_expired' });
+      }
+    });
+
+    it('but a database that fails under an open view does', async () => {
+      const modelled = await chain(100);
+      overtake(modelled, 'walk', failure);
+      await assert.rejects(modelled.state.view(1).get('bank', key), { code: 'database_failed' });
+    });
+  });
 });
