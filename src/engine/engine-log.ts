@@ -14,7 +14,7 @@ export class EngineLog {
   private readonly components: EngineLogComponents;
   /** Something of the unfinished height may not be on the disk. */
   isDirty = false;
-  /** No signature up to this height: the signer's record is ahead of the log, or the log was damaged. */
+  /** No signature up to this height: the signer's record is ahead of the log. */
   mutedHeight = 0;
 
   constructor(components: EngineLogComponents) {
@@ -35,10 +35,20 @@ export class EngineLog {
   }
 
   /**
+   * Before the first input. A damaged log in which nothing of the height under way counts begins anew: what is appended
+   * behind the damage could not be read again. `height` is the last one applied.
+   */
+  async started(height: number): Promise<void> {
+    const { wal } = this.components;
+    if (wal.damage !== undefined && this.mutedHeight <= height) await wal.rotate();
+    await this.writeMute(height);
+  }
+
+  /**
    * Being muted must outlive a restart: from here on the log is complete in itself and looks as if it led to whatever
    * was signed. `height` is the last one applied.
    */
-  async writeMute(height: number): Promise<void> {
+  private async writeMute(height: number): Promise<void> {
     const { wal } = this.components;
     if (this.mutedHeight <= height) return;
     await wal.append(encodeMuteRecord(this.mutedHeight));

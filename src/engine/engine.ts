@@ -110,7 +110,7 @@ export class Engine {
     });
   }
 
-  /** No signature up to this height: the signer's record is ahead of the log, or the log was damaged. */
+  /** No signature up to this height: the signer's record is ahead of the log. */
   get mutedHeight(): number {
     return this.log.mutedHeight;
   }
@@ -120,8 +120,8 @@ export class Engine {
     this.outlet = outlet;
     const { chain, consensus, signer, wal, logger } = this.components;
     const height = chain.state.height + 1;
-    const recovered = recoverHeight(consensus, chain.heightContext(), wal.records, signer?.lastSigned);
-    this.log.mutedHeight = Math.max(recovered.mutedHeight, wal.damage === undefined ? 0 : height);
+    const recovered = recoverHeight(consensus, chain.heightContext(), wal, signer?.lastSigned);
+    this.log.mutedHeight = recovered.mutedHeight;
     if (this.mutedHeight >= height) {
       logger.warn('the log does not lead to what was signed: not signing until this height is decided', {
         height: this.mutedHeight,
@@ -269,7 +269,7 @@ export class Engine {
 
   /** Carries out what the log left open: questions without an answer, and the newest timer of each step. */
   private async resume(recovered: RecoveredHeight): Promise<void> {
-    await this.log.writeMute(this.components.chain.state.height);
+    await this.log.started(this.components.chain.state.height);
     if (!recovered.started) {
       this.inbox.pushUrgent({ kind: 'newHeight', context: this.components.chain.heightContext() });
       return;

@@ -1,6 +1,7 @@
 import type { Consensus } from '#consensus/consensus.ts';
 import type { Effect } from '#consensus/effect.ts';
 import type { HeightContext, TimeoutStep } from '#consensus/input.ts';
+import type { Wal } from '#storage/wal.ts';
 import { blockIdKey } from '#types/block-id.ts';
 import type { VoteType } from '#types/vote.ts';
 import { type Body, makeBody } from './body.ts';
@@ -34,26 +35,30 @@ export interface RecoveredHeight {
    * have left, and the key remembers its last alone.
    */
   readonly lostSignatures: readonly SignRequest[];
-  /** Nothing may be signed up to this height: the key signed what the log does not lead to, now or before an earlier start. */
+  /**
+   * Nothing may be signed up to this height: the key signed what the log does not lead to, now or before an earlier start.
+   * It may be locked there on a block that nobody here knows, and must not vote for another one.
+   */
   readonly mutedHeight: number;
 }
 
 /**
  * Feeds the log of an unfinished height to the core again. The core is deterministic, so it stands where it stood;
- * whatever it signed it asks for again with the same bytes.
+ * whatever it signed it asks for again with the same bytes. A damaged log leads to nothing.
  */
 export function recoverHeight(
   consensus: Consensus,
   context: HeightContext,
-  records: readonly Uint8Array[],
+  { records, damage }: Pick<Wal, 'records' | 'damage'>,
   lastSigned: LastSigned | undefined,
 ): RecoveredHeight {
   const { inputs, mutedHeight } = readLog(records, context.height);
   // A record without a step tells where the key may sign next, not what it signed: the key itself keeps to it.
   const signed = lastSigned?.step === 0 ? undefined : lastSigned;
   const signedHeight = signed?.height ?? 0;
-  if (inputs === undefined) {
-    const muted = Math.max(mutedHeight, signedHeight);
+  if (damage !== undefined || inputs === undefined) {
+    const lostHeight = damage === undefined ? signedHeight : damagedHeight(context.height, lastSigned);
+    const muted = Math.max(mutedHeight, lostHeight);
     return { started: false, bodies: [], effects: [], lostSignatures: [], mutedHeight: muted };
   }
   const bodies: Body[] = [];
@@ -76,6 +81,16 @@ export function recoverHeight(
     lostSignatures,
     mutedHeight: signed === undefined || open.asked(signed) ? mutedHeight : Math.max(mutedHeight, signedHeight),
   };
+}
+
+/**
+ * Up to where a damaged log mutes. The record is on the disk before a signature leaves: where it stands below `height`,
+ * nothing was signed there, so there is no vote and no lock to contradict, and the height begins like any other.
+ */
+function damagedHeight(height: number, lastSigned: LastSigned | undefined): number {
+  const { height: reached, step } = lastSigned ?? { height: 0, step: 0 };
+  if (reached < height) return 0;
+  return step === 0 ? height : reached;
 }
 
 /** Inputs from the last start of `height` on, or none when the log never reached it; and how long it forbids to sign. */

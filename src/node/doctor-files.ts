@@ -33,8 +33,12 @@ export interface KnownChain {
 
 /** A file that replaces another, until it does. */
 const TEMPORARY_SUFFIX = '.tmp';
+const UNREADABLE_ADVICE =
+  'move data/wal away and keep priv_validator_state.json: the node then signs nothing at the height that this record names';
+const BEGUN_ANEW_ADVICE =
+  'nothing: the key has signed nothing at the height under way, so the next start begins the log anew';
 const MUTED_ADVICE =
-  'move data/wal away: the node then signs nothing until the height under way is decided; keep priv_validator_state.json';
+  'start the node: it signs nothing until the height under way is decided, then the log begins anew; where its validator has a third of the power or more nobody decides that height, and docs/backup.md has the last resort';
 
 /** Checks of what lies beside the database. */
 export function fileChecks(files: NodeFiles, paths: DoctorFiles, chain: KnownChain | undefined): Check[] {
@@ -42,7 +46,7 @@ export function fileChecks(files: NodeFiles, paths: DoctorFiles, chain: KnownCha
     { name: 'genesis file', run: async () => void (await readGenesis(files, paths.genesisFile)) },
     { name: 'node key', run: () => checkNodeKey(files, paths.nodeKeyFile) },
     { name: 'validator key', run: async () => void (await readKeyFile(files, paths.privValidatorKeyFile)) },
-    { name: 'log', run: (find) => checkLog(files, paths, find) },
+    { name: 'log', run: (find) => checkLog(files, paths, chain, find) },
     { name: 'signing record', run: (find) => checkRecord(files, paths, chain, find) },
     { name: 'leftovers', run: (find) => checkLeftovers(files, paths, chain !== undefined, find) },
   ];
@@ -63,22 +67,27 @@ async function readText(files: NodeFiles, path: string): Promise<string> {
   return new TextDecoder().decode(bytes);
 }
 
-async function checkLog(files: NodeFiles, { dataDirectory }: DoctorFiles, find: Find): Promise<void> {
+async function checkLog(
+  files: NodeFiles,
+  { dataDirectory, privValidatorStateFile }: DoctorFiles,
+  chain: KnownChain | undefined,
+  find: Find,
+): Promise<void> {
   const wal = await readWal(files, walDirectory(dataDirectory));
   if (wal === undefined) return;
   // An end that was not fully written is what a crash leaves; the next start cuts it.
   if (wal.fault === 'middle') {
-    find(
-      `${wal.path} is damaged at byte ${wal.goodBytes} of ${wal.size}`,
-      'nothing: the node signs nothing until the height under way is decided, then the log begins anew',
-    );
+    const last = await readLastSigned(files, privValidatorStateFile).catch(() => undefined);
+    const isBegunAnew = last !== undefined && chain !== undefined && last.height <= chain.height;
+    const what = `${wal.path} is damaged at byte ${wal.goodBytes} of ${wal.size}`;
+    find(what, isBegunAnew ? BEGUN_ANEW_ADVICE : MUTED_ADVICE);
   }
   for (const record of wal.records) {
     try {
       decodeWalRecord(record);
     } catch (error) {
       if (!(error instanceof BizraError)) throw error;
-      find(`${wal.path}: ${error.message}`, MUTED_ADVICE);
+      find(`${wal.path}: ${error.message}`, UNREADABLE_ADVICE);
       return;
     }
   }

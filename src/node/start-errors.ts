@@ -3,7 +3,7 @@ import { BizraError } from '#util/errors.ts';
 /** Records whose checksums are right and that no version of this program wrote: somebody else's file. */
 export function namedWalError(error: unknown, path: string): unknown {
   if (!(error instanceof BizraError) || error.code !== 'damaged_wal') return error;
-  const advice = 'move it away and start again: nothing is then signed until the height under way is decided';
+  const advice = 'move it away and start again: nothing is then signed at the height that the signing record names';
   return new BizraError('damaged_wal', `${path}: ${error.message}; ${advice}`, { cause: error });
 }
 

@@ -33,8 +33,8 @@ export class Wal {
   /** Bytes of an unfinished record that `open` cut from the end; 0 is the usual case. */
   readonly tornBytes: number;
   /**
-   * Set when bytes before the end were damaged: records were lost, so nothing may be signed until this height is
-   * decided. It stays so over restarts until `rotate`.
+   * Set when bytes before the end were damaged: records were lost, so nothing may be signed at a height at which
+   * something was signed. It stays so over restarts until `rotate`.
    */
   damage: WalDamage | undefined;
   private readonly files: Files;
@@ -78,8 +78,8 @@ export class Wal {
     await files.makeDirectory(directory);
     const numbers = await segmentNumbers(files, directory);
     const number = numbers.at(-1) ?? 1;
-    // A crash during `rotate` or `open` left these. A new segment exists only after the old height was in the database,
-    // or with all records of the old one.
+    // A crash during `rotate` or `open` left these. A new segment exists only after the old one counted no more, or with
+    // all records of it.
     for (const old of numbers.slice(0, -1)) await files.remove(segmentPath(directory, old));
     const path = segmentPath(directory, number);
     const bytes = (await files.read(path)) ?? new Uint8Array(0);
@@ -127,7 +127,8 @@ export class Wal {
   }
 
   /**
-   * The height is decided and in the database: starts an empty segment and removes the old one, both durably.
+   * What the segment holds counts no more: its height is in the database, or it is damaged and nothing was signed at its
+   * height. Starts an empty segment and removes the old one, both durably.
    * Nothing may be appended until it resolves.
    */
   async rotate(): Promise<void> {

@@ -126,7 +126,8 @@ describe('wal replay', () => {
     for (let cut = 1; cut <= records.length; cut++) {
       const address = bench.node.ports.signer?.address;
       const again = new Consensus({ address });
-      const { started, mutedHeight } = recoverHeight(again, chain.heightContext(), records.slice(0, cut), undefined);
+      const log = { records: records.slice(0, cut), damage: undefined };
+      const { started, mutedHeight } = recoverHeight(again, chain.heightContext(), log, undefined);
       assert.ok(started && mutedHeight === 0);
       if (cut === records.length) assert.deepEqual(standing(again), standing(consensus));
     }

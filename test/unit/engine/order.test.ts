@@ -121,20 +121,43 @@ describe('being muted', () => {
     assert.equal(records.map(decodeWalRecord).filter(({ kind }) => kind === 'muted').length, 3);
   });
 
-  it('damage in the middle of the log mutes until the height is decided', async () => {
-    const bench = await new NodeBench(1).install();
-    await bench.start();
-    await bench.run(2_000);
+  /** A bench at `HEIGHTS` whose log is damaged; the key has signed something at the height after it, or nothing. */
+  async function damaged(step: 0 | 2): Promise<{ bench: NodeBench; height: number }> {
+    const bench = await decided();
     await bench.node.engine.stop();
+    const height = bench.node.chain.state.height + 1;
+    const signed = { signBytes: new Uint8Array([1]), signature: new Uint8Array(64) };
+    const last =
+      step === 0 ? { height: height - 1, round: 0, step: SIGNER_STEP.precommit } : { height, round: 0, step };
+    await writeLastSigned(bench.files, 'state', { ...last, ...signed });
     const [name] = await bench.files.list('wal');
     bench.files.corrupt(`wal/${name}`, (bytes) => {
       bytes[20] = (bytes[20] as number) ^ 1;
       return bytes;
     });
     bench.deeds.length = 0;
-    await bench.start();
-    await bench.run(3_000);
+    return { bench, height };
+  }
+
+  it('damage in the middle of the log mutes a height at which the key has signed, over restarts', async () => {
+    const { bench } = await damaged(2);
+    for (let restart = 0; restart < 2; restart++) {
+      await bench.start();
+      await bench.run(3_000);
+      await bench.node.engine.stop();
+    }
     assert.ok(!bench.deeds.includes('sign'), bench.deeds.join('\n'));
-    await bench.node.engine.stop();
+  });
+
+  it('damage in the middle of the log mutes nothing where the key has signed nothing yet, and the log begins anew', async () => {
+    const { bench, height } = await damaged(0);
+    for (let restart = 1; restart <= 3; restart++) {
+      await bench.start();
+      await bench.run(20_000, () => bench.node.chain.state.height >= height + restart);
+      assert.ok(bench.node.chain.state.height >= height + restart);
+      await bench.node.engine.stop();
+      assert.equal((await Wal.open(bench.files.crash(), 'wal')).damage, undefined);
+    }
+    assert.deepEqual(bench.fatal, []);
   });
 });

@@ -22,6 +22,9 @@ function coreThatAsks(...answers: readonly (readonly Effect[])[]): Consensus {
   return { handle: () => next.shift() ?? [] } as unknown as Consensus;
 }
 
+const whole = (records: readonly Uint8Array[]) => ({ records, damage: undefined });
+const damaged = (records: readonly Uint8Array[]) => ({ records, damage: { offset: 1, size: 2 } });
+
 function log(...inputs: readonly Input[]): Uint8Array[] {
   const started: Input = { kind: 'newHeight', now: 1n, context: CONTEXT };
   return [started, ...inputs].map((input) => encodeWalRecord(input, () => new Uint8Array(0)) as Uint8Array);
@@ -33,7 +36,7 @@ describe('recovery of an unfinished height', () => {
   it('asks again for the last signature, and for none that the key has passed', () => {
     // Both were asked for in one turn, and the process was killed before an answer was logged.
     const core = coreThatAsks([sign(PREVOTE), sign(PRECOMMIT)]);
-    const { effects, lostSignatures, mutedHeight } = recoverHeight(core, CONTEXT, log(), precommitted);
+    const { effects, lostSignatures, mutedHeight } = recoverHeight(core, CONTEXT, whole(log()), precommitted);
     assert.deepEqual(effects, [sign(PRECOMMIT)]);
     assert.deepEqual(lostSignatures, [{ height: HEIGHT, round: 0, type: PREVOTE }]);
     assert.equal(mutedHeight, 0);
@@ -41,20 +44,20 @@ describe('recovery of an unfinished height', () => {
 
   it('asks for what the key has not come to yet', () => {
     const core = coreThatAsks([sign(PRECOMMIT), sign(PREVOTE, 1)]);
-    const { effects, lostSignatures } = recoverHeight(core, CONTEXT, log(), precommitted);
+    const { effects, lostSignatures } = recoverHeight(core, CONTEXT, whole(log()), precommitted);
     assert.deepEqual(effects, [sign(PRECOMMIT), sign(PREVOTE, 1)]);
     assert.deepEqual(lostSignatures, []);
   });
 
   it('signs nothing at a height where the key is ahead of the log', () => {
     const core = coreThatAsks([sign(PREVOTE)]);
-    assert.equal(recoverHeight(core, CONTEXT, log(), precommitted).mutedHeight, HEIGHT);
+    assert.equal(recoverHeight(core, CONTEXT, whole(log()), precommitted).mutedHeight, HEIGHT);
   });
 
   it('does not ask again for what the log answers', () => {
     const core = coreThatAsks([sign(PREVOTE), sign(PRECOMMIT)]);
     const refused: Input = { kind: 'signRefused', now: 2n, height: HEIGHT, round: 0, type: PREVOTE };
-    const { effects, lostSignatures } = recoverHeight(core, CONTEXT, log(refused), precommitted);
+    const { effects, lostSignatures } = recoverHeight(core, CONTEXT, whole(log(refused)), precommitted);
     assert.deepEqual(effects, [sign(PRECOMMIT)]);
     assert.deepEqual(lostSignatures, []);
   });
@@ -68,33 +71,56 @@ describe('recovery of an unfinished height', () => {
       round,
       step: 'propose',
     });
-    const stale = recoverHeight(coreThatAsks([timer(1)]), CONTEXT, log(fired(0), fired(1, HEIGHT - 1)), undefined);
+    const stale = recoverHeight(
+      coreThatAsks([timer(1)]),
+      CONTEXT,
+      whole(log(fired(0), fired(1, HEIGHT - 1))),
+      undefined,
+    );
     assert.deepEqual(stale.effects, [timer(1)]);
-    const answered = recoverHeight(coreThatAsks([timer(1)]), CONTEXT, log(fired(1)), undefined);
+    const answered = recoverHeight(coreThatAsks([timer(1)]), CONTEXT, whole(log(fired(1))), undefined);
     assert.deepEqual(answered.effects, []);
   });
 
   it('stays muted once it was, whatever the log leads to since', () => {
     const core = coreThatAsks([sign(PREVOTE), sign(PRECOMMIT)]);
     const muted = [encodeMuteRecord(HEIGHT), ...log()];
-    assert.equal(recoverHeight(core, CONTEXT, muted, precommitted).mutedHeight, HEIGHT);
+    assert.equal(recoverHeight(core, CONTEXT, whole(muted), precommitted).mutedHeight, HEIGHT);
   });
 
   it('is muted up to the height of a key that is ahead of the whole chain', () => {
     const ahead = { ...precommitted, height: HEIGHT + 50 };
-    assert.equal(recoverHeight(coreThatAsks(), CONTEXT, [], ahead).mutedHeight, HEIGHT + 50);
-    assert.equal(recoverHeight(coreThatAsks(), CONTEXT, log(), ahead).mutedHeight, HEIGHT + 50);
+    assert.equal(recoverHeight(coreThatAsks(), CONTEXT, whole([]), ahead).mutedHeight, HEIGHT + 50);
+    assert.equal(recoverHeight(coreThatAsks(), CONTEXT, whole(log()), ahead).mutedHeight, HEIGHT + 50);
   });
 
   it('refuses a log with a record of a kind that there is not, of whatever height', () => {
     const foreign = Uint8Array.of(99, 1, 2, 3);
     for (const records of [[foreign], [...log(), foreign]])
-      assert.throws(() => recoverHeight(coreThatAsks(), CONTEXT, records, undefined), { code: 'damaged_wal' });
+      assert.throws(() => recoverHeight(coreThatAsks(), CONTEXT, whole(records), undefined), { code: 'damaged_wal' });
   });
 
   it('a record without a step says nothing of what was signed', () => {
     const quiet = { height: HEIGHT + 5, round: 0, step: SIGNER_STEP.none };
-    assert.equal(recoverHeight(coreThatAsks(), CONTEXT, log(), quiet).mutedHeight, 0);
-    assert.equal(recoverHeight(coreThatAsks(), CONTEXT, [], quiet).mutedHeight, 0);
+    assert.equal(recoverHeight(coreThatAsks(), CONTEXT, whole(log()), quiet).mutedHeight, 0);
+    assert.equal(recoverHeight(coreThatAsks(), CONTEXT, whole([]), quiet).mutedHeight, 0);
+  });
+
+  it('a damaged log mutes where the key may have signed, and begins anew where it has not', () => {
+    const below = { ...precommitted, height: HEIGHT - 1 };
+    const quiet = { height: HEIGHT, round: 0, step: SIGNER_STEP.none };
+    const ahead = { ...precommitted, height: HEIGHT + 50 };
+    for (const [last, until] of [
+      [undefined, 0],
+      [below, 0],
+      [precommitted, HEIGHT],
+      [quiet, HEIGHT],
+      [ahead, HEIGHT + 50],
+    ] as const) {
+      const recovered = recoverHeight(coreThatAsks([sign(PREVOTE)]), CONTEXT, damaged(log()), last);
+      assert.deepEqual([recovered.started, recovered.mutedHeight], [false, until]);
+    }
+    const muted = damaged([encodeMuteRecord(HEIGHT), ...log()]);
+    assert.equal(recoverHeight(coreThatAsks(), CONTEXT, muted, below).mutedHeight, HEIGHT);
   });
 });
