@@ -253,6 +253,7 @@ export class Engine {
     this.workAnnounced = false;
     await this.log.heightApplied(chain.state.height);
     this.inbox.pushUrgent({ kind: 'newHeight', context: chain.heightContext() });
+    await this.signing.beginHeight(clock.now());
     onApplied(applied);
     this.outlet?.heightStarted(chain.state.height + 1);
     this.resolveWaiters(chain.state.height);
@@ -270,14 +271,16 @@ export class Engine {
   /** Carries out what the log left open: questions without an answer, and the newest timer of each step. */
   private async resume(recovered: RecoveredHeight): Promise<void> {
     await this.log.started(this.components.chain.state.height);
-    if (!recovered.started) {
-      this.inbox.pushUrgent({ kind: 'newHeight', context: this.components.chain.heightContext() });
-      return;
-    }
-    for (const body of recovered.bodies) this.bodies.keep(body);
+    if (recovered.started) await this.goOn(recovered);
+    else this.inbox.pushUrgent({ kind: 'newHeight', context: this.components.chain.heightContext() });
+    await this.signing.beginHeight(this.components.clock.now());
+  }
+
+  private async goOn({ bodies, lostSignatures, effects }: RecoveredHeight): Promise<void> {
+    for (const body of bodies) this.bodies.keep(body);
     this.log.isDirty = true;
-    for (const request of recovered.lostSignatures) this.submit({ kind: 'signRefused', ...request });
-    await this.effects.perform(recovered.effects);
+    for (const request of lostSignatures) this.submit({ kind: 'signRefused', ...request });
+    await this.effects.perform(effects);
   }
 
   /** At once: what is under way ends, and nothing more is signed. `stop` is still to be called. */

@@ -117,7 +117,7 @@ class OpenEffects {
     switch (effect.kind) {
       case 'sign': {
         const { height, round, type } = signRequest(effect);
-        this.signatures.add(`${height}/${round}/${signerStep(type)}`);
+        this.signatures.add(placeKey(height, round, signerStep(type)));
         this.waiting.set(`sign/${round}/${type}`, effect);
         return;
       }
@@ -152,9 +152,7 @@ class OpenEffects {
   answer(input: LoggedInput): void {
     switch (input.kind) {
       case 'signed':
-        if (input.message.kind === 'vote')
-          this.waiting.delete(`sign/${input.message.vote.round}/${input.message.vote.type}`);
-        else this.waiting.delete(`sign/${input.message.proposal.round}/proposal`);
+        this.answerSignature(signRequest(input));
         return;
       case 'signRefused':
         this.waiting.delete(`sign/${input.round}/${input.type}`);
@@ -174,6 +172,12 @@ class OpenEffects {
       default:
         return;
     }
+  }
+
+  /** The log leads to what it holds, also where the core did not ask: a key that begins in a later round votes by itself. */
+  private answerSignature({ height, round, type }: SignRequest): void {
+    this.signatures.add(placeKey(height, round, signerStep(type)));
+    this.waiting.delete(`sign/${round}/${type}`);
   }
 
   /** A timer that had fired already when its step was scheduled anew is no answer to the newer one. */
@@ -201,13 +205,18 @@ class OpenEffects {
   }
 
   asked({ height, round, step }: LastSigned): boolean {
-    return this.signatures.has(`${height}/${round}/${step}`);
+    return this.signatures.has(placeKey(height, round, step));
   }
 }
 
-export function signRequest({ message }: Extract<Effect, { kind: 'sign' }>): SignRequest {
+/** Of a question or of its answer: messages of both say where they stand. */
+export function signRequest({ message }: Pick<Extract<Effect, { kind: 'sign' }>, 'message'>): SignRequest {
   const { height, round } = message.kind === 'vote' ? message.vote : message.proposal;
   return { height, round, type: message.kind === 'vote' ? message.vote.type : 'proposal' };
+}
+
+function placeKey(height: number, round: number, step: number): string {
+  return `${height}/${round}/${step}`;
 }
 
 function timerKey(step: TimeoutStep): string {

@@ -1,11 +1,18 @@
 import type { Effect } from '#consensus/effect.ts';
 import type { SignedMessage } from '#consensus/input.ts';
+import { isLowWatermark } from '#signer/last-signed.ts';
 import type { FileSigner } from '#signer/signer.ts';
 import type { Logger } from '#telemetry/logger.ts';
+import { NIL_BLOCK_ID } from '#types/block-id.ts';
+import type { Time } from '#types/time.ts';
+import { PREVOTE } from '#types/vote.ts';
 import { BizraError } from '#util/errors.ts';
 import type { Chain } from './chain.ts';
 import type { EngineLog } from './engine-log.ts';
 import { type SignRequest, signRequest } from './recovery.ts';
+
+/** Proposers of rounds are counted one by one, on every node: a slip of the pen must not keep them all busy. */
+const WATERMARK_ROUND_MAX = 10_000;
 
 export interface SigningComponents {
   /** Absent on a node that has no validator key in use. */
@@ -44,6 +51,22 @@ export class Signing {
       logger.error('the signer refused', { ...request, reason: error.message });
       onRefused(request);
     }
+  }
+
+  /**
+   * A height begins. A key that signs from a later round on (a low watermark) says so at once, by a prevote for nil in that
+   * round: nobody leaves a round without its votes, and it may cast none in theirs. Where it has more than a third of the
+   * power, its own core and all others follow it there (L55). A prevote for nil breaks no lock.
+   */
+  async beginHeight(now: Time): Promise<void> {
+    const { signer, chain } = this.components;
+    if (signer === undefined || !isLowWatermark(signer.lastSigned)) return;
+    const { height, round } = signer.lastSigned;
+    const validatorIndex = chain.state.validators.indexOf(signer.address);
+    if (height !== chain.state.height + 1 || validatorIndex < 0 || round > WATERMARK_ROUND_MAX) return;
+    const place = { type: PREVOTE, height, round, blockId: NIL_BLOCK_ID, timestamp: now } as const;
+    const vote = { ...place, validatorAddress: signer.address, validatorIndex };
+    await this.sign({ kind: 'sign', message: { kind: 'vote', vote } });
   }
 
   private async signed(

@@ -46,8 +46,16 @@ export function quietUntil(height: number): LastSigned {
 }
 
 /** True for a record of `quietUntil`: the key's past is not known, so it keeps quiet for a while before it signs. */
-export function isQuiet({ height, step }: SignedPlace): boolean {
-  return height > 0 && step === SIGNER_STEP.none;
+export function isQuiet({ height, round, step }: SignedPlace): boolean {
+  return height > 0 && round === 0 && step === SIGNER_STEP.none;
+}
+
+/**
+ * True for a record that only a person writes (docs/backup.md, the last resort): the key signs from this later round on and
+ * nothing before it. EIP-3076 calls such a place a low watermark.
+ */
+export function isLowWatermark({ height, round, step }: SignedPlace): boolean {
+  return height > 0 && round > 0 && step === SIGNER_STEP.none;
 }
 
 /** CometBFT's `priv_validator_state.json`, with a checksum of its own fields so that damage is not taken for history. */

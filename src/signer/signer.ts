@@ -13,6 +13,7 @@ import { checkPrivate, formatKeyFile, type KeyFiles, readKeyFile } from './key-f
 import { type KeyLock, type LockKey, lockKeyFile } from './key-lock.ts';
 import {
   compareSigned,
+  isLowWatermark,
   isQuiet,
   type LastSigned,
   NOTHING_SIGNED,
@@ -152,7 +153,7 @@ export class FileSigner {
   /** Nothing is signed up to this height, whatever is asked. */
   get mutedHeight(): number {
     if (this.missing || this.silence !== undefined) return Number.MAX_SAFE_INTEGER;
-    return this.isQuiet ? this.last.height - 1 : 0;
+    return this.isQuiet || isLowWatermark(this.last) ? this.last.height - 1 : 0;
   }
 
   /** Signs nothing more in this process; requests are refused as 'double_sign' with this reason. */

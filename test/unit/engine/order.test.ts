@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { makeBody } from '#engine/body.ts';
 import { decodeWalRecord } from '#engine/wal-record.ts';
-import { SIGNER_STEP, writeLastSigned } from '#signer/last-signed.ts';
+import { NOTHING_SIGNED, SIGNER_STEP, writeLastSigned } from '#signer/last-signed.ts';
 import { Wal } from '#storage/wal.ts';
-import { blockIdKey } from '#types/block-id.ts';
+import type { Block } from '#types/block.ts';
+import { blockIdKey, NIL_BLOCK_ID as NIL } from '#types/block-id.ts';
+import type { Commit } from '#types/commit.ts';
+import { PREVOTE } from '#types/vote.ts';
 import { MachineError } from '#util/errors.ts';
 import { NodeBench } from './bench.ts';
 
@@ -159,5 +163,85 @@ describe('being muted', () => {
       assert.equal((await Wal.open(bench.files.crash(), 'wal')).damage, undefined);
     }
     assert.deepEqual(bench.fatal, []);
+  });
+});
+
+describe('the last resort for a key with more than a third of the power', () => {
+  const ROUND = 5;
+
+  /** Its record and log are lost, and somebody wrote by hand from which round on it signs. */
+  async function resorted(height: number): Promise<NodeBench> {
+    const bench = await decided();
+    await bench.node.engine.stop();
+    for (const name of await bench.files.list('wal')) await bench.files.remove(`wal/${name}`);
+    await writeLastSigned(bench.files, 'state', { ...NOTHING_SIGNED, height, round: ROUND });
+    return bench;
+  }
+
+  const reaches = async (bench: NodeBench, height: number): Promise<void> => {
+    await bench.run(120_000, () => bench.node.chain.state.height >= height);
+    assert.ok(bench.node.chain.state.height >= height, `stands at ${bench.node.chain.state.height}`);
+    assert.deepEqual(bench.fatal, []);
+  };
+
+  it('goes on by itself in that round, and signed nothing before it', async () => {
+    const bench = await resorted(HEIGHTS + 1);
+    await bench.start();
+    await reaches(bench, HEIGHTS + 2);
+    const { records } = await Wal.open(bench.files.crash(), 'wal');
+    const [first, ...more] = records.map(decodeWalRecord).filter(({ kind }) => kind === 'signed');
+    assert.ok(first?.kind === 'signed' && first.message.kind === 'vote');
+    const { height, round, type, blockId } = first.message.vote;
+    assert.deepEqual(
+      { height, round, type, blockId },
+      { height: HEIGHTS + 1, round: ROUND, type: PREVOTE, blockId: NIL },
+    );
+    assert.ok(more.length > 0);
+    assert.ok((bench.node.blockStore.commit(HEIGHTS + 1)?.round ?? 0) > ROUND);
+    await bench.node.stop();
+  });
+
+  it('goes on after it was killed with its first vote', async () => {
+    const bench = await resorted(HEIGHTS + 1);
+    await bench.start();
+    await bench.run(60_000, () => bench.node.ports.signer?.lastSigned.step === SIGNER_STEP.prevote);
+    await bench.node.engine.stop();
+    bench.files = bench.files.crash();
+    await bench.start();
+    assert.equal(bench.node.engine.mutedHeight, 0, 'the log holds the vote');
+    await reaches(bench, HEIGHTS + 2);
+    await bench.node.stop();
+  });
+
+  it('begins so also at a height that it has still to come to', async () => {
+    const donor = await decided();
+    const bench = await new NodeBench(1).install();
+    await writeLastSigned(bench.files, 'state', { ...NOTHING_SIGNED, height: 2, round: ROUND });
+    bench.deeds.length = 0;
+    await bench.start();
+    const { blockStore } = donor.node;
+    const decision = bench.node.engine.decide(makeBody(blockStore.block(1) as Block), blockStore.commit(1) as Commit);
+    await bench.run(1_000, () => bench.node.chain.state.height >= 1);
+    await decision;
+    assert.ok(!bench.deeds.slice(0, bench.deeds.indexOf('batch synced')).includes('sign'));
+    await reaches(bench, 3);
+    await bench.node.stop();
+  });
+
+  it('a record of a place at which something was signed mutes its height: the key may be locked', async () => {
+    for (const step of [SIGNER_STEP.prevote, SIGNER_STEP.precommit]) {
+      const bench = await resorted(HEIGHTS + 1);
+      await writeLastSigned(bench.files, 'state', { ...NOTHING_SIGNED, height: HEIGHTS + 1, round: ROUND, step });
+      bench.deeds.length = 0;
+      await bench.start();
+      await bench.run(3_000);
+      assert.ok(!bench.deeds.includes('sign'));
+      await bench.node.stop();
+    }
+  });
+
+  it('is refused where the chain or the log shows that the key has signed beyond that place', async () => {
+    const bench = await resorted(HEIGHTS - 1);
+    await assert.rejects(bench.start(), { code: 'bad_state_file', message: /is an old copy/ });
   });
 });
