@@ -21,7 +21,7 @@ import { RoundTimers } from './round-timers.ts';
 import { Signing } from './signing.ts';
 import { StepTimes } from './step-times.ts';
 import { dropSuperseded } from './superseded-effects.ts';
-import { encodeWalRecord } from './wal-record.ts';
+import { encodeWalRecord, parentOf, type RecordParts } from './wal-record.ts';
 
 /** The engine's view of peers. */
 export interface EngineOutlet {
@@ -66,6 +66,10 @@ export class Engine {
   private readonly components: EngineComponents;
   private readonly inbox = new Inbox();
   private readonly bodies = new HeldBodies();
+  private readonly recordParts: RecordParts = {
+    encodedBlock: (block) => this.bodies.of(block).bytes,
+    parent: () => parentOf(this.components.chain.state),
+  };
   private readonly log: EngineLog;
   private readonly signing: Signing;
   private readonly timers: RoundTimers;
@@ -120,7 +124,8 @@ export class Engine {
     this.outlet = outlet;
     const { chain, consensus, signer, wal, logger } = this.components;
     const height = chain.state.height + 1;
-    const recovered = recoverHeight(consensus, chain.heightContext(), wal, signer?.lastSigned);
+    const underWay = { context: chain.heightContext(), parent: chain.state };
+    const recovered = recoverHeight(consensus, underWay, wal, signer?.lastSigned);
     this.log.mutedHeight = recovered.mutedHeight;
     if (this.mutedHeight >= height) {
       logger.warn('the log does not lead to what was signed: not signing until this height is decided', {
@@ -207,7 +212,7 @@ export class Engine {
     const records: Uint8Array[] = [];
     this.inbox.take(INPUTS_PER_TURN, (unstamped) => {
       const input = { ...unstamped, now: this.components.clock.now() } as Input;
-      const record = this.recordOf(input);
+      const record = this.leavesOut(input) ? undefined : encodeWalRecord(input, this.recordParts);
       if (record !== undefined) records.push(record);
       const produced = this.handle(input);
       effects.push(...produced);
@@ -215,10 +220,6 @@ export class Engine {
     });
     if (records.length > 0) await this.log.append(records);
     return dropSuperseded(effects);
-  }
-
-  private recordOf(input: Input): Uint8Array | undefined {
-    return this.leavesOut(input) ? undefined : encodeWalRecord(input, (block) => this.bodies.of(block).bytes);
   }
 
   private handle(input: Input): readonly Effect[] {

@@ -4,8 +4,9 @@ import type { HeightContext, TimeoutStep } from '#consensus/input.ts';
 import type { Wal } from '#storage/wal.ts';
 import { blockIdKey } from '#types/block-id.ts';
 import type { VoteType } from '#types/vote.ts';
+import { equalBytes } from '#util/bytes.ts';
 import { type Body, makeBody } from './body.ts';
-import { decodeWalRecord, type LoggedInput, startsHeightOrMutes } from './wal-record.ts';
+import { decodeWalRecord, type HeightParent, type LoggedInput, parentOf, startsHeightOrMutes } from './wal-record.ts';
 
 /** Steps of the signer's record, in the order in which a round signs (wire-formats 3.6). */
 const SIGNER_STEP = { proposal: 1, prevote: 2, precommit: 3 } as const;
@@ -23,8 +24,14 @@ export interface SignRequest {
   readonly type: VoteType | 'proposal';
 }
 
+/** The height under way. */
+export interface HeightUnderWay {
+  readonly context: HeightContext;
+  readonly parent: HeightParent;
+}
+
 export interface RecoveredHeight {
-  /** False when the log holds nothing of this height: it is to be started. */
+  /** False when the log holds nothing of this height on this chain: it is to be started. */
   readonly started: boolean;
   /** One for each block of the log, which can have a block twice: the core keeps either. */
   readonly bodies: readonly Body[];
@@ -44,15 +51,16 @@ export interface RecoveredHeight {
 
 /**
  * Feeds the log of an unfinished height to the core again. The core is deterministic, so it stands where it stood;
- * whatever it signed it asks for again with the same bytes. A damaged log leads to nothing.
+ * whatever it signed it asks for again with the same bytes. A log that is damaged, or of another chain or another last block, leads to
+ * nothing: where the key has signed at such a height, it signs nothing more there.
  */
 export function recoverHeight(
   consensus: Consensus,
-  context: HeightContext,
+  { context, parent }: HeightUnderWay,
   { records, damage }: Pick<Wal, 'records' | 'damage'>,
   lastSigned: LastSigned | undefined,
 ): RecoveredHeight {
-  const { inputs, mutedHeight } = readLog(records, context.height);
+  const { inputs, mutedHeight } = readLog(records, context.height, parent);
   // A record without a step tells where the key may sign next, not what it signed: the key itself keeps to it.
   const signed = lastSigned?.step === 0 ? undefined : lastSigned;
   const signedHeight = signed?.height ?? 0;
@@ -93,8 +101,12 @@ function damagedHeight(height: number, lastSigned: LastSigned | undefined): numb
   return step === 0 ? height : reached;
 }
 
-/** Inputs from the last start of `height` on, or none when the log never reached it; and how long it forbids to sign. */
-function readLog(records: readonly Uint8Array[], height: number) {
+/**
+ * Inputs from the last start of `height` on this parent, or none when the log never reached it; and how long it forbids to
+ * sign, whatever chain it is of.
+ */
+function readLog(records: readonly Uint8Array[], height: number, parent: HeightParent) {
+  const expected = parentOf(parent);
   let mutedHeight = 0;
   let inputs: LoggedInput[] | undefined;
   for (const bytes of records) {
@@ -102,10 +114,24 @@ function readLog(records: readonly Uint8Array[], height: number) {
     if (inputs === undefined && !startsHeightOrMutes(bytes)) continue;
     const record = decodeWalRecord(bytes);
     if (record.kind === 'muted') mutedHeight = Math.max(mutedHeight, record.height);
-    else if (record.kind === 'newHeight') inputs = record.height === height ? [record] : undefined;
-    else inputs?.push(record);
+    else if (record.kind === 'newHeight') {
+      const follows = record.height === height && equalBytes(record.parent ?? expected, expected);
+      inputs = follows ? [record] : undefined;
+    } else inputs?.push(record);
   }
-  return { inputs, mutedHeight };
+  return { inputs: inputs !== undefined && isOfState(inputs, parent) ? inputs : undefined, mutedHeight };
+}
+
+/** A replayed block is not judged again, so those that the log calls valid must name the state that they stand on. */
+function isOfState(inputs: readonly LoggedInput[], { appHash }: HeightParent): boolean {
+  const others = new Set<string>();
+  for (const input of inputs) {
+    const isBlock = input.kind === 'block' || input.kind === 'blockBuilt';
+    if (isBlock && !equalBytes(input.block.header.appHash, appHash)) others.add(blockIdKey(input.blockId));
+    if (input.kind === 'blockValidity' && input.verdict !== 'invalid' && others.has(blockIdKey(input.blockId)))
+      return false;
+  }
+  return true;
 }
 
 /** Effects that are still waiting for their answer, and every signature that was ever asked for. */

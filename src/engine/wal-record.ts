@@ -6,10 +6,11 @@ import { type BlockId, decodeBlockId, encodeBlockId } from '#types/block-id.ts';
 import { decodeProposal, encodeProposal } from '#types/proposal.ts';
 import { decodeVote, encodeVote, type VoteType } from '#types/vote.ts';
 import { BizraError } from '#util/errors.ts';
+import type { ChainState } from './chain-state.ts';
 
 /**
  * Kinds of WAL records; retired numbers are never used again. `decided` has none: its block is in the database before
- * anything can depend on it. `newHeight` is stored as its height: its context is read from the database.
+ * anything can depend on it. `newHeight` is stored as its height and what that stands on: its context is read from the database.
  */
 const KIND = {
   newHeight: 1,
@@ -39,7 +40,13 @@ const FIXED_BYTES_MAX = 24;
 /** An input as it comes back from the log: `newHeight` still lacks its context. */
 export type LoggedInput =
   | Exclude<Input, { kind: 'newHeight' } | { kind: 'decided' }>
-  | { readonly kind: 'newHeight'; readonly height: number; readonly now: bigint };
+  | {
+      readonly kind: 'newHeight';
+      readonly height: number;
+      /** As `parentOf`; undefined in a log that was written before heights were bound to it. */
+      readonly parent: Uint8Array | undefined;
+      readonly now: bigint;
+    };
 
 /** No input: this node signs nothing up to `height`. */
 export interface MuteRecord {
@@ -47,15 +54,33 @@ export interface MuteRecord {
   readonly height: number;
 }
 
-/** Bytes of a block that was already encoded, so that a body is not encoded twice. */
-export type EncodedBlock = (block: Block) => Uint8Array;
+/** What a record holds beside its input. */
+export interface RecordParts {
+  /** Bytes of a block that was already encoded, so that a body is not encoded twice. */
+  readonly encodedBlock: (block: Block) => Uint8Array;
+  /** Of the height that begins. */
+  readonly parent: () => Uint8Array;
+}
+
+/**
+ * What the height after `state` stands on: its chain, the last block, and the state after it. What was logged of a height
+ * on another parent, be it another chain's or the same one's after another program computed its state, says nothing of it.
+ */
+export function parentOf({ genesisHash, lastBlockId, appHash }: HeightParent): Uint8Array {
+  const id = encodeBlockId(lastBlockId);
+  const writer = new ByteWriter(genesisHash.length + id.length + appHash.length + 3 * NUMBER_BYTES_MAX);
+  for (const part of [genesisHash, id, appHash]) writer.bytes(part);
+  return writer.finish();
+}
+
+export type HeightParent = Pick<ChainState, 'genesisHash' | 'lastBlockId' | 'appHash'>;
 
 /** Undefined for `decided`, which is not logged. */
-export function encodeWalRecord(input: Input, encodedBlock: EncodedBlock): Uint8Array | undefined {
+export function encodeWalRecord(input: Input, { encodedBlock, parent }: RecordParts): Uint8Array | undefined {
   const { now } = input;
   switch (input.kind) {
     case 'newHeight':
-      return record(KIND.newHeight, now, input.context.height);
+      return record(KIND.newHeight, now, input.context.height, parent());
     case 'proposal':
       return record(KIND.proposal, now, encodeProposal(input.proposal));
     case 'block':
@@ -138,7 +163,7 @@ function decode(reader: ByteReader): LoggedInput | MuteRecord {
   const blockId = (): BlockId => decodeBlockId(reader.bytes());
   switch (kind) {
     case KIND.newHeight:
-      return { kind: 'newHeight', now, height: reader.varint() };
+      return { kind: 'newHeight', now, height: reader.varint(), parent: reader.atEnd ? undefined : reader.bytes() };
     case KIND.proposal:
       return { kind: 'proposal', now, proposal: decodeProposal(reader.bytes()) };
     case KIND.block:

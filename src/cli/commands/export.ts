@@ -108,15 +108,19 @@ export function registerExport(program: Command, terminal: Terminal): void {
     )
     .option('--output <file>', 'a new file (default: standard output)')
     .option('--chain-id <id>', 'name of the new chain (default: that of the old one)')
-    .option('--continue-heights', 'the first block of the new chain has the next height')
+    .option(
+      '--continue-heights',
+      'the first block of the new chain has the next height (the keys may have signed it already: see below)',
+    )
     .option('--initial-height <n>', 'its height (default: 1)', wholeNumber('--initial-height', 1, HEIGHT_MAX))
     .addHelpText(
       'after',
       `
 The file holds accounts with their sequences, balances, supply, parameters, validators, and who was punished. Its time is
 that of the last block. Where the old chain goes on, give --chain-id: a transaction of the one would count on the other.
-A validator key signs nothing at or below the height in its signing record, on the new chain neither: where keys go on,
-let the new chain begin above all of their records (--continue-heights, or --initial-height), and keep the records.`,
+A validator key signs nothing at or below the height in its signing record, on the new chain neither. Where keys go on, give
+an --initial-height above the records of all of them, and keep the records. --continue-heights is not enough: a validator
+has mostly signed at the height after the newest already, and rounds of it that led to nothing.`,
     )
     .action((options: ExportOptions) => interruptible(terminal, (watched) => runExport(watched, options)));
 }

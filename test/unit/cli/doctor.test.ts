@@ -151,7 +151,8 @@ describe('doctor', function () {
 
   it('finds damage of the log, and records that nobody wrote', async () => {
     const log = join(home.paths.dataDirectory, 'wal');
-    const started = encodeWalRecord({ kind: 'workAvailable', now: 5n }, () => new Uint8Array(0)) as Uint8Array;
+    const parts = { encodedBlock: encodeBlock, parent: () => new Uint8Array(0) };
+    const started = encodeWalRecord({ kind: 'workAvailable', now: 5n }, parts) as Uint8Array;
     const framed = (payload: Uint8Array): Uint8Array => {
       const out = new Uint8Array(RECORD_HEADER_BYTES + payload.length);
       writeRecord(out, 0, payload);

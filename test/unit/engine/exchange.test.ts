@@ -127,7 +127,12 @@ describe('wal replay', () => {
       const address = bench.node.ports.signer?.address;
       const again = new Consensus({ address });
       const log = { records: records.slice(0, cut), damage: undefined };
-      const { started, mutedHeight } = recoverHeight(again, chain.heightContext(), log, undefined);
+      const { started, mutedHeight } = recoverHeight(
+        again,
+        { context: chain.heightContext(), parent: chain.state },
+        log,
+        undefined,
+      );
       assert.ok(started && mutedHeight === 0);
       if (cut === records.length) assert.deepEqual(standing(again), standing(consensus));
     }

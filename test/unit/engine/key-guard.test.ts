@@ -26,6 +26,7 @@ const KEY_ADDRESS = validatorAddress({ type: 'ed25519', bytes: KEY.publicKey });
 const HASH = new Uint8Array(32).fill(1);
 const BLOCK_ID = { hash: HASH, partSetHeader: { total: 1, hash: HASH } };
 const HEAD = 100;
+const RECORD_PARTS = { encodedBlock: () => new Uint8Array(0), parent: () => new Uint8Array(0) };
 
 /** A guard over a signer on files in memory. */
 class Rig {
@@ -209,7 +210,7 @@ describe('R16: a key without its record', () => {
     const ahead = signed(KEY, unsigned(address, PREVOTE, HEAD + 4));
     const started = { kind: 'newHeight', now: 1n, context: { height: HEAD + 1 } };
     const log = [started, { kind: 'vote', now: 1n, vote: ahead }].map(
-      (input) => encodeWalRecord(input as never, () => new Uint8Array(0)) as Uint8Array,
+      (input) => encodeWalRecord(input as never, RECORD_PARTS) as Uint8Array,
     );
     for (const [past, until] of [
       [{ commitAt: onChain(HEAD) }, HEAD],
@@ -286,7 +287,7 @@ describe('a record that is older than what the key signed', () => {
     };
     const logOf = (input: object) =>
       [{ kind: 'newHeight', context: { height: HEAD + 1 } }, input].map(
-        (one) => encodeWalRecord({ now: 1n, ...one } as never, () => new Uint8Array(0)) as Uint8Array,
+        (one) => encodeWalRecord({ now: 1n, ...one } as never, RECORD_PARTS) as Uint8Array,
       );
     const ahead = unsigned(address, PREVOTE, HEAD + 1);
     for (const input of [

@@ -9,6 +9,8 @@ import { BizraError } from '#util/errors.ts';
 import { idOf, makeBlock, START } from '../consensus/bench.ts';
 
 const now = START + 123n;
+const PARENT = Uint8Array.of(1, 2, 3);
+const RECORD_PARTS = { encodedBlock: encodeBlock, parent: () => PARENT };
 const BLOCK: Block = makeBlock(7, START);
 const VOTE: Vote = {
   type: PREVOTE,
@@ -50,7 +52,7 @@ const INPUTS: readonly Input[] = [
 ];
 
 function encode(input: Input): Uint8Array {
-  const record = encodeWalRecord(input, encodeBlock);
+  const record = encodeWalRecord(input, RECORD_PARTS);
   assert.ok(record !== undefined);
   return record;
 }
@@ -60,15 +62,16 @@ describe('records of the consensus log', () => {
     it(`a ${input.kind} comes back as it was`, () => assert.deepEqual(decodeWalRecord(encode(input)), input));
   }
 
-  it('a new height comes back as its number, and nothing is kept of a decided block', () => {
+  it('a new height comes back as its number and its parent, and nothing is kept of a decided block', () => {
     const context = { height: 7 } as Extract<Input, { kind: 'newHeight' }>['context'];
     assert.deepEqual(decodeWalRecord(encode({ kind: 'newHeight', now, context })), {
       kind: 'newHeight',
       now,
       height: 7,
+      parent: PARENT,
     });
     const commit = { height: 7, round: 0, blockId: idOf('a'), signatures: [] };
-    assert.equal(encodeWalRecord({ kind: 'decided', now, block: BLOCK, commit }, encodeBlock), undefined);
+    assert.equal(encodeWalRecord({ kind: 'decided', now, block: BLOCK, commit }, RECORD_PARTS), undefined);
   });
 
   it('keeps heights up to 2^53 - 1', () => {
