@@ -39,7 +39,7 @@ export async function openChain(kv: KeyValue, genesis: Genesis, options: StateOp
   if (chainState === undefined) {
     throw new BizraError(
       'chain_missing',
-      'the database holds no chain: remove the data directory to start from genesis',
+      'the database holds no chain: remove data/chain.db, and that alone, to begin anew; the signing record beside it stays',
     );
   }
   if (!equalBytes(chainState.genesisHash, genesis.hash)) {

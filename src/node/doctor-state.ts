@@ -23,7 +23,11 @@ const UNDO_ADVICE =
 /** That there is a chain, that it is the home's, and that its parts are of one height. */
 export async function checkDatabase(kv: KeyValue, genesis: Genesis | undefined): Promise<void> {
   const chainState = readChainState(kv);
-  if (chainState === undefined) throw new BizraError('chain_missing', 'the database holds no chain');
+  if (chainState === undefined)
+    throw new BizraError(
+      'chain_missing',
+      'the database holds no chain: remove data/chain.db, and that alone, to begin anew',
+    );
   const { genesisHash, height, initialHeight, chainId } = chainState;
   if (genesis !== undefined && !equalBytes(genesis.hash, genesisHash)) {
     throw new BizraError(

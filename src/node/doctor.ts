@@ -26,7 +26,7 @@ export interface CheckReport {
 
 /** Where a database is damaged and nothing more is known. */
 export const RESTORE_ADVICE =
-  'restore a backup, or empty data/chain.db and sync from peers; keep priv_validator_state.json';
+  'move data/chain.db away, then restore a backup or sync from peers; keep priv_validator_state.json and data/wal';
 
 /** Runs one check. An error that an operator cannot cause passes through. */
 export async function runCheck({ name, run }: Check, told: (progress: string) => void): Promise<CheckReport> {

@@ -27,6 +27,7 @@ export interface Files {
 
 /** Directories as wholes: what is filled under another name and then renamed, so that it is whole or absent. */
 export interface Directories {
+  /** False for an empty one: somebody emptied it, and a renamed one takes its place. */
   exists(path: string): Promise<boolean>;
   /** Removes a directory, if it exists, with all that is in it. */
   remove(path: string): Promise<void>;

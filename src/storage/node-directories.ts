@@ -1,4 +1,4 @@
-import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { open, opendir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Directories } from '#ports/files.ts';
 import { attempt, syncDirectory } from './node-files.ts';
@@ -8,10 +8,17 @@ export class NodeDirectories implements Directories {
   async exists(path: string): Promise<boolean> {
     return attempt('read', path, async () => {
       try {
-        await stat(path);
-        return true;
+        const directory = await opendir(path);
+        try {
+          return (await directory.read()) !== null;
+        } finally {
+          await directory.close();
+        }
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === 'ENOENT') return false;
+        // Something else bears the name: it is no room for a directory.
+        if (code === 'ENOTDIR') return true;
         throw error;
       }
     });

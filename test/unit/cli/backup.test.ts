@@ -82,6 +82,15 @@ describe('backup and restore', function () {
     deepEqual((await readdir(paths.dataDirectory)).sort(), ['chain.db', 'priv_validator_state.json']);
   });
 
+  it('restores into a database directory that was emptied', async () => {
+    const paths = await emptyHome();
+    const database = join(paths.dataDirectory, 'chain.db');
+    await mkdir(database);
+    const { code, errors } = await restore(paths.home);
+    deepEqual([code, errors], [0, '']);
+    deepEqual(await rowsOf(database), await rowsOf(made.database));
+  });
+
   it('says what a validator without its signing record has to do', async () => {
     const { out } = await restore((await emptyHome()).home);
     match(out, /priv_validator_state\.json is missing: .*\n.*--recover-signing-record/);

@@ -23,6 +23,9 @@ describe('the database of a chain', () => {
   });
 
   it('is told apart from an empty one', async () => {
-    await assert.rejects(openChain(new MemoryKeyValue(), simGenesis(1).genesis, {}), { code: 'chain_missing' });
+    await assert.rejects(openChain(new MemoryKeyValue(), simGenesis(1).genesis, {}), {
+      code: 'chain_missing',
+      message: /remove data\/chain\.db, and that alone/,
+    });
   });
 });

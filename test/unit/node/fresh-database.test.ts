@@ -118,12 +118,16 @@ describe('a new database', () => {
       const path = join(home, 'chain.db');
       const open = async (at: string): Promise<KeyValue> => {
         await mkdir(at);
+        await writeFile(join(at, 'CURRENT'), 'x');
         return new MemoryKeyValue();
       };
+      // Emptied, as some remove a database.
+      await mkdir(path);
+      assert.equal(await new NodeDirectories().exists(path), false);
       await mkdir(`${path}.unfinished`);
       await writeFile(join(`${path}.unfinished`, 'left-over'), 'x');
       await ensureDatabase(new NodeDirectories(), path, open, fill);
-      assert.ok((await stat(path)).isDirectory());
+      assert.ok(await new NodeDirectories().exists(path));
       await assert.rejects(stat(join(path, 'left-over')), { code: 'ENOENT' });
       await assert.rejects(stat(`${path}.unfinished`), { code: 'ENOENT' });
       await ensureDatabase(new NodeDirectories(), path, open, async () => assert.fail('there is one already'));
