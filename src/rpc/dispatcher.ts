@@ -1,3 +1,4 @@
+import { MAX_BLOCK_BYTES } from '#types/limits.ts';
 import { describe } from './describe.ts';
 import {
   INTERNAL_ERROR,
@@ -6,6 +7,7 @@ import {
   METHOD_NOT_FOUND,
   PARSE_ERROR,
   RpcError,
+  refuse,
   toRpcError,
 } from './errors.ts';
 import { isCacheable, type Method, type MethodTable } from './method.ts';
@@ -13,6 +15,8 @@ import { ParamError, type ParamValue, paramsFromJson, paramsFromUri } from './pa
 
 /** Answers that one batch may add up to: 64 MiB, a dozen full blocks. */
 const MAX_BATCH_ANSWER_LENGTH = 64 * 1024 * 1024;
+/** One answer: the largest block that a chain may have, in base64, and room for its header and its commit. */
+const MAX_ANSWER_LENGTH = Math.ceil(MAX_BLOCK_BYTES / 3) * 4 + 16 * 1024 * 1024;
 
 /** Methods that a batch starts together, in order, so that their signatures are verified together. */
 const SUBMISSIONS: ReadonlySet<string> = new Set(['broadcast_tx_sync', 'broadcast_tx_async', 'broadcast_tx_commit']);
@@ -85,12 +89,19 @@ export class Dispatcher {
 
   private async batch(requests: readonly RpcRequest[]): Promise<Reply> {
     const running: Promise<Answer>[] = [];
-    let length = 0;
+    let room = MAX_BATCH_ANSWER_LENGTH;
+    // Answers are counted before they are put together: texts beyond V8's longest one cannot be.
+    const answered = async (request: RpcRequest, id: RequestId): Promise<Answer> => {
+      const answer = await this.run(request, id);
+      if (answer.text.length > room) return tooLong(id);
+      room -= answer.text.length;
+      return answer;
+    };
     for (const request of requests) {
       if (request.id === undefined) continue;
-      const answer = length > MAX_BATCH_ANSWER_LENGTH ? tooLong(request.id) : this.run(request, request.id);
+      const answer = answered(request, request.id);
       running.push(answer);
-      if (!SUBMISSIONS.has(request.method)) length += (await answer).text.length;
+      if (!SUBMISSIONS.has(request.method)) await answer;
     }
     if (running.length === 0) return NO_REPLY;
     const answers = await Promise.all(running);
@@ -142,7 +153,10 @@ export class Dispatcher {
 
   private async answer(name: string, method: Method, values: readonly ParamValue[], id: RequestId): Promise<Answer> {
     try {
-      return { ok: true, text: resultText(id, await method.answer(values)), cacheable: isCacheable(method, values) };
+      const result = await method.answer(values);
+      if (result.length > MAX_ANSWER_LENGTH)
+        throw refuse(`the answer is longer than ${MAX_ANSWER_LENGTH}; ${ASK_LESS}`);
+      return { ok: true, text: resultText(id, result), cacheable: isCacheable(method, values) };
     } catch (error) {
       const known = toRpcError(error);
       if (known.isInternal) this.options.onFailure(name, error);
@@ -157,17 +171,17 @@ interface Answer {
   readonly cacheable: boolean;
 }
 
+/** What helps against an answer that is too long. */
+const ASK_LESS = 'ask for less at once, by a smaller per_page or in a request of its own';
+
 const NO_REPLY: Reply = { status: 200, text: '', cacheable: false };
 
 function failed(id: RequestId, error: RpcError): Answer {
   return { ok: false, text: errorText(id, error), cacheable: false };
 }
 
-async function tooLong(id: RequestId): Promise<Answer> {
-  return failed(
-    id,
-    new RpcError(INTERNAL_ERROR, 'the answers of this batch are too long together; ask for less at once'),
-  );
+function tooLong(id: RequestId): Answer {
+  return failed(id, refuse(`the answers of this batch are too long together; ${ASK_LESS}`));
 }
 
 function paramsError(error: unknown, source: 'json' | 'http', code: number): RpcError {

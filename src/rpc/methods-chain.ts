@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { blockResultsText } from './block-results-text.ts';
 import type { ChainReader } from './chain-reader.ts';
 import { refuse } from './errors.ts';
@@ -18,6 +19,8 @@ import type { NodeApi, StoredBlock } from './node-api.ts';
 import { pageOf, perPageOf, queryOf, sortOrderOf } from './paging.ts';
 import type { ParamSpec, ParamValue } from './params.ts';
 
+/** Whole blocks in one page, as JSON: 32 MiB, some full blocks. A page has one block in any case. */
+const MAX_BLOCK_PAGE_LENGTH = 32 * 1024 * 1024;
 /** CometBFT's limit of block metas in one answer. */
 const MAX_BLOCK_METAS = 20;
 
@@ -65,12 +68,14 @@ export class ChainMethods {
         this.validators(height, page, perPage),
       ),
       this.entry('consensus_params', [HEIGHT], 'height', ([height]) => this.consensusParams(height)),
-      this.entry(
+      [
         'block_search',
-        [{ name: 'query', kind: 'string' }, ...PAGE, { name: 'order_by', kind: 'string' }],
-        'never',
-        ([query, page, perPage, order]) => this.blockSearch(query, page, perPage, order),
-      ),
+        {
+          params: [{ name: 'query', kind: 'string' }, ...PAGE, { name: 'order_by', kind: 'string' }],
+          cache: 'never',
+          answer: ([query, page, perPage, order]) => this.blockSearch(query, page, perPage, order),
+        },
+      ],
     ];
   }
 
@@ -164,14 +169,29 @@ export class ChainMethods {
     return { block_height: String(height), consensus_params: consensusParamsJson(params) };
   }
 
-  private async blockSearch(query: ParamValue, page: ParamValue, size: ParamValue, order: ParamValue): Promise<Json> {
+  private async blockSearch(query: ParamValue, page: ParamValue, size: ParamValue, order: ParamValue): Promise<string> {
     const parsed = queryOf(query);
     const sortOrder = sortOrderOf(order, 'desc');
     const found = await this.node.searchBlocks(parsed);
     const shown = pageOf(sortOrder === 'asc' ? found : found.toReversed(), page, perPageOf(size));
-    const blocks: Json[] = [];
-    for (const height of shown) blocks.push(storedBlockJson(await this.reader.block(height)));
-    return { blocks, total_count: String(found.length) };
+    return `{"blocks":[${(await this.blockTexts(shown)).join(',')}],"total_count":"${found.length}"}`;
+  }
+
+  /** Each block is rendered when it was read, so that what is held at once is known while the page grows. */
+  private async blockTexts(heights: readonly number[]): Promise<string[]> {
+    const texts: string[] = [];
+    let length = 0;
+    for (const height of heights) {
+      const text = JSON.stringify(storedBlockJson(await this.reader.block(height)));
+      length += text.length;
+      if (length > MAX_BLOCK_PAGE_LENGTH && texts.length > 0) {
+        throw refuse(`the blocks of this page are too large for one answer; ask with a per_page of ${texts.length}`);
+      }
+      texts.push(text);
+      // Reads answer from memory: without this no frame of consensus would come between two blocks.
+      await setImmediate();
+    }
+    return texts;
   }
 }
 

@@ -8,6 +8,7 @@ import { CommitWaiter } from './commit-waiter.ts';
 import { Dispatcher, errorText, type Reply } from './dispatcher.ts';
 import { endpointPage } from './endpoint-page.ts';
 import { INVALID_REQUEST, RpcError, type RpcServerErrorCode } from './errors.ts';
+import { isForeignSubresource, isJson, refuseMethod, sendReply, sendText, setCorsHeaders } from './http.ts';
 import { ChainMethods } from './methods-chain.ts';
 import { NodeMethods } from './methods-node.ts';
 import { TxMethods } from './methods-tx.ts';
@@ -21,8 +22,6 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Milliseconds that an idle connection is kept for its next request. */
 const KEEP_ALIVE_TIMEOUT_MS = 60_000;
-/** Answers to immutable questions, as CometBFT marks them. */
-const IMMUTABLE = 'public, max-age=86400';
 const NOT_FOUND = '404 page not found\n';
 const WEB_SOCKET_PATH = '/websocket';
 /** Methods that only make sense on a WebSocket. */
@@ -30,13 +29,14 @@ const SOCKET_PATHS: ReadonlySet<string> = new Set(['/subscribe', '/unsubscribe',
 
 export interface RpcServerComponents {
   readonly node: NodeApi;
-  /** Told of errors that clients only hear of as internal ones. `method` is a known method's name. */
+  /** Told of errors that clients only hear of as internal ones. `method` is a known method's name, or the transport's. */
   readonly onFailure?: (method: string, error: unknown) => void;
 }
 
 /** CometBFT 0.38's RPC over POST, URI GET and WebSocket, for the node behind `NodeApi`. */
 export class RpcServer {
   private readonly node: NodeApi;
+  private readonly onFailure: (method: string, error: unknown) => void;
   private readonly options: RpcOptions;
   private readonly access: Access;
   private readonly limiter: RateLimiter | undefined;
@@ -61,8 +61,11 @@ export class RpcServer {
       ...new ChainMethods(this.node, reader).entries(),
       ...new TxMethods(this.node, reader, this.waiter).entries(),
     ]);
-    const onFailure = components.onFailure ?? (() => {});
-    this.dispatcher = new Dispatcher(methods, { maxRequestBatchSize: this.options.maxRequestBatchSize, onFailure });
+    this.onFailure = components.onFailure ?? (() => {});
+    this.dispatcher = new Dispatcher(methods, {
+      maxRequestBatchSize: this.options.maxRequestBatchSize,
+      onFailure: this.onFailure,
+    });
     this.webSockets = new WebSockets(this.dispatcher, this.hub, this.options);
     this.server = this.createHttpServer();
   }
@@ -181,7 +184,7 @@ export class RpcServer {
       return;
     }
     const query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1));
-    void this.dispatcher.uri(name, query).then((reply) => sendReply(response, reply));
+    this.sendWhenReady(response, this.dispatcher.uri(name, query));
   }
 
   private onPost(request: IncomingMessage, response: ServerResponse): void {
@@ -208,8 +211,18 @@ export class RpcServer {
         this.onGet(request, response);
         return;
       }
-      void this.dispatcher.post(body.toString('utf8')).then((reply) => sendReply(response, reply));
+      this.sendWhenReady(response, this.dispatcher.post(body.toString('utf8')));
     });
+  }
+
+  private sendWhenReady(response: ServerResponse, reply: Promise<Reply>): void {
+    reply
+      .then((ready) => sendReply(response, ready))
+      .catch((error: unknown) => {
+        // No request may end the node: whatever fails here costs its sender the connection.
+        this.onFailure('http', error);
+        response.destroy();
+      });
   }
 
   private refuseBody(request: IncomingMessage, response: ServerResponse): void {
@@ -237,55 +250,4 @@ export class RpcServer {
       `HTTP/1.1 ${refusal.status} Refused\r\nConnection: close\r\nContent-Length: ${refusal.text.length}\r\n\r\n${refusal.text}`,
     );
   }
-}
-
-/** A page of another site that embeds an address of ours (an image, a script) sends no Origin, but says so here. */
-function isForeignSubresource(request: IncomingMessage): boolean {
-  const { headers } = request;
-  if (headers.origin !== undefined || headers['sec-fetch-site'] !== 'cross-site') return false;
-  return headers['sec-fetch-mode'] !== 'navigate';
-}
-
-/** Other content types are what a form or a script of another site may send without asking. */
-function isJson({ headers }: IncomingMessage): boolean {
-  const encoding = headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') return false;
-  const type = headers['content-type'];
-  if (type === undefined || type === 'application/json') return true;
-  const [name] = type.split(';');
-  return name?.trim().toLowerCase() === 'application/json';
-}
-
-function setCorsHeaders(response: ServerResponse, origin: string): void {
-  response.setHeader('Access-Control-Allow-Origin', origin);
-  response.setHeader('Access-Control-Allow-Methods', 'HEAD, GET, POST, OPTIONS');
-  response.setHeader('Access-Control-Allow-Headers', 'Origin, Accept, Content-Type, X-Requested-With, X-Server-Time');
-  response.setHeader('Vary', 'Origin');
-}
-
-function sendReply(response: ServerResponse, reply: Reply): void {
-  const { status, text } = reply;
-  if (text === '') {
-    response.writeHead(status, { 'Content-Length': 0 }).end();
-    return;
-  }
-  const length = Buffer.byteLength(text);
-  const headers = reply.cacheable
-    ? { 'Content-Type': 'application/json', 'Cache-Control': IMMUTABLE, 'Content-Length': length }
-    : { 'Content-Type': 'application/json', 'Content-Length': length };
-  response.writeHead(status, headers);
-  response.end(text);
-}
-
-function refuseMethod(response: ServerResponse): void {
-  response.setHeader('Allow', 'GET, HEAD, POST, OPTIONS');
-  sendText(response, 405, 'method not allowed; use GET or POST\n');
-}
-
-function sendText(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, {
-    'Content-Type': 'text/plain; charset=utf-8',
-    'Content-Length': Buffer.byteLength(text),
-  });
-  response.end(text);
 }
