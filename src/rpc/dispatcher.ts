@@ -12,13 +12,14 @@ import {
 } from './errors.ts';
 import { isCacheable, type Method, type MethodTable } from './method.ts';
 import { ParamError, type ParamValue, paramsFromJson, paramsFromUri } from './params.ts';
+import type { UnsentAccount } from './unsent-bytes.ts';
 
 /** Answers that one batch may add up to: 64 MiB, a dozen full blocks. */
 const MAX_BATCH_ANSWER_LENGTH = 64 * 1024 * 1024;
 /** One answer: the largest block that a chain may have, in base64, and room for its header and its commit. */
 const MAX_ANSWER_LENGTH = Math.ceil(MAX_BLOCK_BYTES / 3) * 4 + 16 * 1024 * 1024;
 
-/** Methods that a batch starts together, in order, so that their signatures are verified together. */
+/** Methods that are started together, in order, so that their signatures are verified together. */
 const SUBMISSIONS: ReadonlySet<string> = new Set(['broadcast_tx_sync', 'broadcast_tx_async', 'broadcast_tx_commit']);
 
 /** Text that CometBFT's clients know for a batch whose members are no requests. */
@@ -70,8 +71,8 @@ export class Dispatcher {
     return this.methods.get(name)?.params.map((spec) => spec.name) ?? [];
   }
 
-  /** Answers the body of a POST: a request or a batch. */
-  async post(body: string): Promise<Reply> {
+  /** Answers the body of a POST: a request or a batch. What it answers is taken from the account. */
+  async post(body: string, account: UnsentAccount): Promise<Reply> {
     let requests: readonly RpcRequest[];
     try {
       requests = parseBody(body, this.options.maxRequestBatchSize);
@@ -81,19 +82,22 @@ export class Dispatcher {
     const [first] = requests;
     if (requests.length === 1 && first !== undefined) {
       if (first.id === undefined) return NO_REPLY;
-      const { text, cacheable } = await this.run(first, first.id);
+      const { text, cacheable } = await this.run(first, first.id, account);
       return { status: 200, text, cacheable };
     }
-    return this.batch(requests);
+    return this.batch(requests, account);
   }
 
-  private async batch(requests: readonly RpcRequest[]): Promise<Reply> {
+  private async batch(requests: readonly RpcRequest[], account: UnsentAccount): Promise<Reply> {
     const running: Promise<Answer>[] = [];
     let room = MAX_BATCH_ANSWER_LENGTH;
     // Answers are counted before they are put together: texts beyond V8's longest one cannot be.
     const answered = async (request: RpcRequest, id: RequestId): Promise<Answer> => {
-      const answer = await this.run(request, id);
-      if (answer.text.length > room) return tooLong(id);
+      const answer = await this.run(request, id, account);
+      if (answer.text.length > room) {
+        account.give(answer.bytes);
+        return tooLong(id);
+      }
       room -= answer.text.length;
       return answer;
     };
@@ -101,7 +105,7 @@ export class Dispatcher {
       if (request.id === undefined) continue;
       const answer = answered(request, request.id);
       running.push(answer);
-      if (!SUBMISSIONS.has(request.method)) await answer;
+      if (!isSubmission(request)) await answer;
     }
     if (running.length === 0) return NO_REPLY;
     const answers = await Promise.all(running);
@@ -110,7 +114,7 @@ export class Dispatcher {
     return { status: 200, text, cacheable: answers.every((answer) => answer.cacheable) };
   }
 
-  private async run(request: RpcRequest, id: RequestId): Promise<Answer> {
+  private async run(request: RpcRequest, id: RequestId, account: UnsentAccount): Promise<Answer> {
     const method = this.methods.get(request.method);
     if (method === undefined) return failed(id, new RpcError(METHOD_NOT_FOUND));
     let values: ParamValue[];
@@ -119,24 +123,24 @@ export class Dispatcher {
     } catch (error) {
       return failed(id, paramsError(error, 'json', INVALID_PARAMS));
     }
-    return this.answer(request.method, method, values, id);
+    return this.answer({ name: request.method, method, values, id }, account);
   }
 
   /** Answers a request that came over a WebSocket, where wrong parameters are internal errors (as in CometBFT). */
-  async message(request: RpcRequest, id: RequestId): Promise<string> {
+  async message(request: RpcRequest, id: RequestId, account: UnsentAccount): Promise<Answer> {
     const method = this.methods.get(request.method);
-    if (method === undefined) return errorText(id, new RpcError(METHOD_NOT_FOUND));
+    if (method === undefined) return failed(id, new RpcError(METHOD_NOT_FOUND));
     let values: ParamValue[];
     try {
       values = paramsFromJson(method.params, request.params);
     } catch (error) {
-      return errorText(id, paramsError(error, 'json', INTERNAL_ERROR));
+      return failed(id, paramsError(error, 'json', INTERNAL_ERROR));
     }
-    return (await this.answer(request.method, method, values, id)).text;
+    return this.answer({ name: request.method, method, values, id }, account);
   }
 
   /** Answers `GET /name?query`. The id of such answers is -1; errors come with HTTP 500. */
-  async uri(name: string, query: URLSearchParams): Promise<Reply> {
+  async uri(name: string, query: URLSearchParams, account: UnsentAccount): Promise<Reply> {
     const method = this.methods.get(name);
     if (method === undefined) {
       return { status: 404, text: errorText(-1, new RpcError(METHOD_NOT_FOUND)), cacheable: false };
@@ -147,16 +151,19 @@ export class Dispatcher {
     } catch (error) {
       return { status: 500, text: errorText(-1, paramsError(error, 'http', INVALID_PARAMS)), cacheable: false };
     }
-    const { text, cacheable, ok } = await this.answer(name, method, values, -1);
+    const { text, cacheable, ok } = await this.answer({ name, method, values, id: -1 }, account);
     return { status: ok ? 200 : 500, text, cacheable };
   }
 
-  private async answer(name: string, method: Method, values: readonly ParamValue[], id: RequestId): Promise<Answer> {
+  private async answer({ name, method, values, id }: Call, account: UnsentAccount): Promise<Answer> {
     try {
       const result = await method.answer(values);
       if (result.length > MAX_ANSWER_LENGTH)
         throw refuse(`the answer is longer than ${MAX_ANSWER_LENGTH}; ${ASK_LESS}`);
-      return { ok: true, text: resultText(id, result), cacheable: isCacheable(method, values) };
+      const text = resultText(id, result);
+      const bytes = Buffer.byteLength(text);
+      if (!account.take(bytes)) throw refuse(BUSY);
+      return { ok: true, text, bytes, cacheable: isCacheable(method, values) };
     } catch (error) {
       const known = toRpcError(error);
       if (known.isInternal) this.options.onFailure(name, error);
@@ -165,19 +172,30 @@ export class Dispatcher {
   }
 }
 
-interface Answer {
+/** A request whose method and parameters are known. */
+interface Call {
+  readonly name: string;
+  readonly method: Method;
+  readonly values: readonly ParamValue[];
+  readonly id: RequestId;
+}
+
+export interface Answer {
   readonly ok: boolean;
   readonly text: string;
+  /** What was taken from the account. Errors are short and take nothing. */
+  readonly bytes: number;
   readonly cacheable: boolean;
 }
 
 /** What helps against an answer that is too long. */
 const ASK_LESS = 'ask for less at once, by a smaller per_page or in a request of its own';
+const BUSY = 'too many answers wait for clients that do not read them; try again later';
 
 const NO_REPLY: Reply = { status: 200, text: '', cacheable: false };
 
 function failed(id: RequestId, error: RpcError): Answer {
-  return { ok: false, text: errorText(id, error), cacheable: false };
+  return { ok: false, text: errorText(id, error), bytes: 0, cacheable: false };
 }
 
 function tooLong(id: RequestId): Answer {
@@ -202,6 +220,11 @@ export function errorText(id: RequestId | undefined, error: RpcError): string {
 
 function idText(id: RequestId): string {
   return typeof id === 'number' ? String(id) : JSON.stringify(id);
+}
+
+/** Submissions of one client may run at once: they wait for others, and their answers are short. */
+export function isSubmission({ method }: RpcRequest): boolean {
+  return SUBMISSIONS.has(method);
 }
 
 /** Requests of a body. Throws an RpcError when the body as a whole is no request. */

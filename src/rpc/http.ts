@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Reply } from './dispatcher.ts';
+import { piecesOf } from './pieces.ts';
 
 /** Answers to immutable questions, as CometBFT marks them. */
 const IMMUTABLE = 'public, max-age=86400';
@@ -28,18 +29,53 @@ export function setCorsHeaders(response: ServerResponse, origin: string): void {
   response.setHeader('Vary', 'Origin');
 }
 
-export function sendReply(response: ServerResponse, reply: Reply): void {
+/** How a reply is sent. */
+export interface Sending {
+  /** Milliseconds in which the system must take a piece: else its client does not read, and loses its connection. */
+  readonly timeoutMs: number;
+  /** The system took a piece. */
+  readonly onProgress: () => void;
+}
+
+export function sendReply(response: ServerResponse, reply: Reply, sending: Sending): void {
+  // The client left while it was answered.
+  if (response.destroyed) return;
   const { status, text } = reply;
   if (text === '') {
     response.writeHead(status, { 'Content-Length': 0 }).end();
     return;
   }
-  const length = Buffer.byteLength(text);
+  const body = Buffer.from(text);
   const headers = reply.cacheable
-    ? { 'Content-Type': 'application/json', 'Cache-Control': IMMUTABLE, 'Content-Length': length }
-    : { 'Content-Type': 'application/json', 'Content-Length': length };
+    ? { 'Content-Type': 'application/json', 'Cache-Control': IMMUTABLE, 'Content-Length': body.length }
+    : { 'Content-Type': 'application/json', 'Content-Length': body.length };
   response.writeHead(status, headers);
-  response.end(text);
+  sendPieces(response, piecesOf(body), sending);
+}
+
+/** Each when the system took the one before. The last one's time is `limitEnd`'s. */
+function sendPieces(response: ServerResponse, pieces: readonly Buffer[], sending: Sending): void {
+  const [piece, ...rest] = pieces;
+  if (rest.length === 0) {
+    response.end(piece);
+    return;
+  }
+  const timer = setTimeout(() => response.destroy(), sending.timeoutMs);
+  response.write(piece, (error) => {
+    clearTimeout(timer);
+    if (error) return;
+    sending.onProgress();
+    sendPieces(response, rest, sending);
+  });
+}
+
+/** Ends the connection when the system does not take the end of an answer in time. */
+export function limitEnd(response: ServerResponse, timeoutMs: number): void {
+  let timer: NodeJS.Timeout | undefined;
+  response.once('prefinish', () => {
+    timer = setTimeout(() => response.destroy(), timeoutMs);
+  });
+  response.once('close', () => clearTimeout(timer));
 }
 
 export function refuseMethod(response: ServerResponse): void {

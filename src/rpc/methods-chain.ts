@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { SerialQueue } from '#util/serial-queue.ts';
 import { blockResultsText } from './block-results-text.ts';
 import type { ChainReader } from './chain-reader.ts';
 import { refuse } from './errors.ts';
@@ -36,6 +37,9 @@ const NO_BLOCK: Json = { block_id: { hash: '', parts: { total: 0, hash: '' } }, 
 export class ChainMethods {
   private readonly node: NodeApi;
   private readonly reader: ChainReader;
+  /** One page of whole blocks is put together at a time: hundreds of clients could ask for one at once. */
+  private readonly blockPages = new SerialQueue();
+  private readonly largeAnswers = new SerialQueue();
   private genesisDocument: GenesisDocument | undefined;
 
   constructor(node: NodeApi, reader: ChainReader) {
@@ -56,13 +60,20 @@ export class ChainMethods {
         'always',
         ([min, max]) => this.blockchain(min, max),
       ),
-      this.entry('block', [HEIGHT], 'height', async ([height]) =>
+      this.largeEntry('block', [HEIGHT], 'height', async ([height]) =>
         storedBlockJson(await this.reader.block(this.reader.height(height))),
       ),
-      this.entry('block_by_hash', [{ name: 'hash', kind: 'bytes' }], 'always', ([hash]) => this.blockByHash(hash)),
+      this.largeEntry('block_by_hash', [{ name: 'hash', kind: 'bytes' }], 'always', ([hash]) => this.blockByHash(hash)),
       this.entry('header', [HEIGHT], 'height', async ([height]) => this.header(this.reader.height(height))),
       this.entry('header_by_hash', [{ name: 'hash', kind: 'hexBytes' }], 'always', ([hash]) => this.headerByHash(hash)),
-      ['block_results', { params: [HEIGHT], cache: 'height', answer: ([height]) => this.blockResults(height) }],
+      [
+        'block_results',
+        {
+          params: [HEIGHT],
+          cache: 'height',
+          answer: ([height]) => this.largeAnswers.run(() => this.blockResults(height)),
+        },
+      ],
       this.entry('commit', [HEIGHT], 'height', ([height]) => this.commit(height)),
       this.entry('validators', [HEIGHT, ...PAGE], 'height', ([height, page, perPage]) =>
         this.validators(height, page, perPage),
@@ -86,6 +97,21 @@ export class ChainMethods {
     handle: (values: readonly ParamValue[]) => Promise<Json>,
   ): readonly [string, Method] {
     return [name, { params, cache, answer: async (values) => JSON.stringify(await handle(values)) }];
+  }
+
+  private largeEntry(...[name, params, cache, handle]: Parameters<ChainMethods['entry']>): readonly [string, Method] {
+    return [name, { params, cache, answer: (values) => this.inTurn(() => handle(values)) }];
+  }
+
+  /**
+   * Renders one large answer in a turn of the event loop. Reads answer from memory: all that came at once would be
+   * rendered before a byte of the first is sent, and before a frame of consensus is looked at.
+   */
+  private inTurn(read: () => Promise<Json>): Promise<string> {
+    return this.largeAnswers.run(async () => {
+      await setImmediate();
+      return JSON.stringify(await read());
+    });
   }
 
   /** Made when somebody first asks: a large one takes a tenth of a second and more. */
@@ -174,7 +200,10 @@ export class ChainMethods {
     const sortOrder = sortOrderOf(order, 'desc');
     const found = await this.node.searchBlocks(parsed);
     const shown = pageOf(sortOrder === 'asc' ? found : found.toReversed(), page, perPageOf(size));
-    return `{"blocks":[${(await this.blockTexts(shown)).join(',')}],"total_count":"${found.length}"}`;
+    return this.blockPages.run(async () => {
+      const texts = await this.blockTexts(shown);
+      return `{"blocks":[${texts.join(',')}],"total_count":"${found.length}"}`;
+    });
   }
 
   /** Each block is rendered when it was read, so that what is held at once is known while the page grows. */
@@ -182,14 +211,12 @@ export class ChainMethods {
     const texts: string[] = [];
     let length = 0;
     for (const height of heights) {
-      const text = JSON.stringify(storedBlockJson(await this.reader.block(height)));
+      const text = await this.inTurn(async () => storedBlockJson(await this.reader.block(height)));
       length += text.length;
       if (length > MAX_BLOCK_PAGE_LENGTH && texts.length > 0) {
         throw refuse(`the blocks of this page are too large for one answer; ask with a per_page of ${texts.length}`);
       }
       texts.push(text);
-      // Reads answer from memory: without this no frame of consensus would come between two blocks.
-      await setImmediate();
     }
     return texts;
   }

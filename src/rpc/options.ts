@@ -13,6 +13,9 @@ export interface RpcOptions {
   readonly timeoutBroadcastTxCommitMs: number;
   /** HTTP requests and WebSocket messages a second from one address; 0 does not limit. */
   readonly maxRequestsPerSecond: number;
+  /** For one piece of an answer (see `pieces.ts`). */
+  readonly writeTimeoutMs: number;
+  readonly maxUnsentBytes: number;
   readonly webSocketPingMs: number;
   readonly webSocketReadTimeoutMs: number;
   readonly webSocketMaxBufferedBytes: number;
@@ -37,9 +40,14 @@ export const DEFAULT_RPC_OPTIONS: RpcOptions = {
   // Milliseconds. CometBFT's figure.
   timeoutBroadcastTxCommitMs: 10_000,
   maxRequestsPerSecond: 0,
+  // Milliseconds in which the system must take the next piece of an answer. Longer than a network's hiccup.
+  writeTimeoutMs: 10_000,
+  // Bytes of answers that wait for all clients together: one to the largest block that a chain may have, and room for
+  // dozens to usual ones.
+  maxUnsentBytes: 256 * 1024 * 1024,
   // Milliseconds. CometBFT's figures: nine tenths of the time after which a silent client is dropped.
   webSocketPingMs: 27_000,
   webSocketReadTimeoutMs: 30_000,
-  // Bytes that wait for a slow client before it is dropped: 8 MiB, a few full blocks.
+  // Bytes of answers that wait for one client before its next requests wait, too: 8 MiB, a few full blocks.
   webSocketMaxBufferedBytes: 8 * 1024 * 1024,
 };

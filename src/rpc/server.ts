@@ -8,13 +8,15 @@ import { CommitWaiter } from './commit-waiter.ts';
 import { Dispatcher, errorText, type Reply } from './dispatcher.ts';
 import { endpointPage } from './endpoint-page.ts';
 import { INVALID_REQUEST, RpcError, type RpcServerErrorCode } from './errors.ts';
-import { isForeignSubresource, isJson, refuseMethod, sendReply, sendText, setCorsHeaders } from './http.ts';
+import { isForeignSubresource, isJson, limitEnd, refuseMethod, sendReply, sendText, setCorsHeaders } from './http.ts';
+import { HttpTurns } from './http-turns.ts';
 import { ChainMethods } from './methods-chain.ts';
 import { NodeMethods } from './methods-node.ts';
 import { TxMethods } from './methods-tx.ts';
 import type { NodeApi, NodeEvent } from './node-api.ts';
 import { DEFAULT_RPC_OPTIONS, type RpcOptions } from './options.ts';
 import { SubscriptionHub } from './subscriptions.ts';
+import { type UnsentAccount, UnsentBytes } from './unsent-bytes.ts';
 import { WebSockets } from './web-socket-server.ts';
 
 /** Milliseconds in which a request's headers, and all of it, must have come: a slow sender holds a connection no longer. */
@@ -43,6 +45,8 @@ export class RpcServer {
   private readonly waiter: CommitWaiter;
   private readonly hub: SubscriptionHub;
   private readonly dispatcher: Dispatcher;
+  private readonly unsent: UnsentBytes;
+  private readonly turns = new HttpTurns();
   private readonly webSockets: WebSockets;
   private readonly server: Server;
   private unsubscribe: (() => void) | undefined;
@@ -66,7 +70,9 @@ export class RpcServer {
       maxRequestBatchSize: this.options.maxRequestBatchSize,
       onFailure: this.onFailure,
     });
-    this.webSockets = new WebSockets(this.dispatcher, this.hub, this.options);
+    this.unsent = new UnsentBytes(this.options.maxUnsentBytes);
+    const { dispatcher, hub, unsent } = this;
+    this.webSockets = new WebSockets({ dispatcher, hub, unsent }, this.options);
     this.server = this.createHttpServer();
   }
 
@@ -119,7 +125,7 @@ export class RpcServer {
         keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
         noDelay: true,
       },
-      (request, response) => this.onRequest(request, response),
+      (request, response) => this.turns.take(request, response, () => this.onRequest(request, response)),
     );
     server.maxConnections = this.options.maxOpenConnections;
     server.on('upgrade', (request, socket, head) => this.onUpgrade(request, socket, head));
@@ -136,7 +142,13 @@ export class RpcServer {
     return new BizraError('rpc_listen_failed', message, { cause: error });
   }
 
+  /** Answers of all clients that the system has not taken yet. */
+  get unsentBytes(): number {
+    return this.unsent.total;
+  }
+
   private onRequest(request: IncomingMessage, response: ServerResponse): void {
+    limitEnd(response, this.options.writeTimeoutMs);
     // Errors of a connection that went away have nobody left to be told to.
     request.on('error', () => {});
     const refusal = this.refusalOf(request);
@@ -184,7 +196,7 @@ export class RpcServer {
       return;
     }
     const query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1));
-    this.sendWhenReady(response, this.dispatcher.uri(name, query));
+    this.answer(response, (account) => this.dispatcher.uri(name, query, account));
   }
 
   private onPost(request: IncomingMessage, response: ServerResponse): void {
@@ -211,13 +223,16 @@ export class RpcServer {
         this.onGet(request, response);
         return;
       }
-      this.sendWhenReady(response, this.dispatcher.post(body.toString('utf8')));
+      this.answer(response, (account) => this.dispatcher.post(body.toString('utf8'), account));
     });
   }
 
-  private sendWhenReady(response: ServerResponse, reply: Promise<Reply>): void {
-    reply
-      .then((ready) => sendReply(response, ready))
+  private answer(response: ServerResponse, ask: (account: UnsentAccount) => Promise<Reply>): void {
+    const account = this.unsent.open(() => response.destroy());
+    response.once('close', () => account.close());
+    const sending = { timeoutMs: this.options.writeTimeoutMs, onProgress: () => account.progress() };
+    ask(account)
+      .then((reply) => sendReply(response, reply, sending))
       .catch((error: unknown) => {
         // No request may end the node: whatever fails here costs its sender the connection.
         this.onFailure('http', error);
@@ -229,11 +244,8 @@ export class RpcServer {
     if (response.headersSent) return;
     const reason = `error reading request body: larger than ${this.options.maxBodyBytes} bytes`;
     response.setHeader('Connection', 'close');
-    sendReply(response, {
-      status: 413,
-      text: errorText(undefined, new RpcError(INVALID_REQUEST, reason)),
-      cacheable: false,
-    });
+    const text = errorText(undefined, new RpcError(INVALID_REQUEST, reason));
+    this.answer(response, async () => ({ status: 413, text, cacheable: false }));
     // The rest is not read: closing is cheaper than swallowing it.
     response.on('finish', () => request.destroy());
   }

@@ -1,9 +1,21 @@
 import type { RawData, WebSocket } from 'ws';
-import { type Dispatcher, errorText, parseBody, type RequestId, type RpcRequest, resultText } from './dispatcher.ts';
+import {
+  type Answer,
+  type Dispatcher,
+  errorText,
+  isSubmission,
+  parseBody,
+  type RequestId,
+  type RpcRequest,
+  resultText,
+} from './dispatcher.ts';
 import { INTERNAL_ERROR, RpcError, toRpcError } from './errors.ts';
+import type { RpcOptions } from './options.ts';
 import type { Subscriber, SubscriptionHub } from './subscriptions.ts';
+import type { UnsentAccount, UnsentBytes } from './unsent-bytes.ts';
+import { Outbox, type OutgoingMessage } from './web-socket-outbox.ts';
 
-/** Requests of one connection that may run at once; reading pauses beyond. */
+/** Requests of one connection that may run at once; the next ones wait. */
 const MAX_RUNNING = 32;
 /** Close codes of RFC 6455. */
 const CLOSE_TOO_SLOW = 1008;
@@ -13,43 +25,73 @@ const SOCKET_METHODS: ReadonlySet<string> = new Set(['subscribe', 'unsubscribe',
 export interface WebSocketClientComponents {
   readonly dispatcher: Dispatcher;
   readonly hub: SubscriptionHub;
+  readonly unsent: UnsentBytes;
   /** Takes one request from the sender's allowance. */
   readonly allow: () => boolean;
 }
+
+export type WebSocketClientOptions = Pick<RpcOptions, 'webSocketMaxBufferedBytes' | 'writeTimeoutMs'>;
+
+type MessageAnswer = Pick<Answer, 'text' | 'bytes'>;
 
 /** One WebSocket connection: JSON-RPC requests in, answers and subscribed events out. */
 export class WebSocketClient implements Subscriber {
   private readonly socket: WebSocket;
   private readonly components: WebSocketClientComponents;
-  private readonly maxBufferedBytes: number;
+  private readonly options: WebSocketClientOptions;
+  private readonly account: UnsentAccount;
+  private readonly outbox: Outbox;
+  /** Requests that came while there was no room for them: what was read before reading paused, and no more. */
+  private readonly waiting: string[] = [];
+  /** Answers and events, in order. */
+  private readonly messages: OutgoingMessage[] = [];
+  private eventBytes = 0;
   private running = 0;
+  private isReading = false;
+  private unsentBytes = 0;
   /** Whether anything was heard since the last ping. */
   private isHeard = true;
 
-  constructor(socket: WebSocket, components: WebSocketClientComponents, maxBufferedBytes: number) {
+  constructor(socket: WebSocket, components: WebSocketClientComponents, options: WebSocketClientOptions) {
     this.socket = socket;
     this.components = components;
-    this.maxBufferedBytes = maxBufferedBytes;
+    this.options = options;
+    this.account = components.unsent.open(() => socket.terminate());
+    this.outbox = new Outbox(socket, {
+      next: () => this.messages.shift(),
+      onProgress: () => this.account.progress(),
+      timeoutMs: options.writeTimeoutMs,
+    });
     socket.on('message', (data) => this.onMessage(data));
     socket.on('pong', () => {
       this.isHeard = true;
     });
-    socket.on('close', () => this.components.hub.remove(this));
+    socket.on('close', () => this.onClose());
     // 'close' follows and cleans up; without a listener the error would end the process.
     socket.on('error', () => socket.terminate());
   }
 
   send(text: string): boolean {
-    if (this.socket.readyState !== this.socket.OPEN) return true;
-    if (this.socket.bufferedAmount > this.maxBufferedBytes) return false;
-    this.socket.send(text);
+    if (this.eventBytes > this.options.webSocketMaxBufferedBytes) return false;
+    const body = Buffer.from(text);
+    this.eventBytes += body.length;
+    const onSent = (): void => {
+      this.eventBytes -= body.length;
+    };
+    this.messages.push({ body, onSent });
+    this.outbox.wake();
     return true;
   }
 
   drop(lastTexts: readonly string[]): void {
-    for (const text of lastTexts) this.socket.send(text);
-    // A client that does not read does not answer a closing handshake either; ws ends it after its own time limit.
-    this.socket.close(CLOSE_TOO_SLOW, 'too slow');
+    // They come after what was begun; a client that takes none of it is ended by the time limit of writing.
+    let left = lastTexts.length;
+    const onSent = (): void => {
+      left -= 1;
+      if (left === 0) this.socket.close(CLOSE_TOO_SLOW, 'too slow');
+    };
+    for (const text of lastTexts) this.messages.push({ body: Buffer.from(text), onSent });
+    this.outbox.wake();
   }
 
   ping(): void {
@@ -57,39 +99,86 @@ export class WebSocketClient implements Subscriber {
     this.socket.ping();
   }
 
-  /** Ends the connection if nothing came since the last ping. */
+  /** Ends the connection if nothing came since the last ping, unless nobody listened. */
   dropIfSilent(): void {
-    if (!this.isHeard) this.socket.terminate();
+    if (!this.isHeard && !this.socket.isPaused) this.socket.terminate();
   }
 
   terminate(): void {
     this.socket.terminate();
   }
 
-  private onMessage(data: RawData): void {
-    this.isHeard = true;
-    this.running += 1;
-    if (this.running >= MAX_RUNNING) this.socket.pause();
-    void this.answer(String(data)).then((text) => {
-      this.running -= 1;
-      if (this.running === MAX_RUNNING - 1) this.socket.resume();
-      // Answers are bounded by the requests that may run, so that they need no other limit.
-      if (text !== undefined && this.socket.readyState === this.socket.OPEN) this.socket.send(text);
-    });
+  private onClose(): void {
+    this.waiting.length = 0;
+    this.components.hub.remove(this);
+    this.account.close();
   }
 
-  /** Never rejects. */
-  private async answer(text: string): Promise<string | undefined> {
+  private onMessage(data: RawData): void {
+    this.isHeard = true;
+    this.waiting.push(String(data));
+    this.startWaiting();
+  }
+
+  /** Starts what there is room for; until all of it has started, no more is read. */
+  private startWaiting(): void {
+    while (this.waiting.length > 0 && this.hasRoom()) this.start(this.waiting.shift() as string);
+    if (this.waiting.length > 0) this.socket.pause();
+    else if (this.socket.isPaused) this.socket.resume();
+  }
+
+  private hasRoom(): boolean {
+    return this.running < MAX_RUNNING && !this.isReading && this.unsentBytes <= this.options.webSocketMaxBufferedBytes;
+  }
+
+  private start(text: string): void {
+    this.running += 1;
+    this.answer(text)
+      .then((answer) => this.onAnswer(answer))
+      // No request may end the node: whatever fails here costs its sender the connection.
+      .catch(() => this.socket.terminate());
+  }
+
+  /** A request counts as running until the system has its answer. */
+  private onAnswer(answer: MessageAnswer | undefined): void {
+    const body = Buffer.from(answer?.text ?? '');
+    const onSent = (): void => {
+      this.running -= 1;
+      this.unsentBytes -= body.length;
+      this.account.give(answer?.bytes ?? 0);
+      this.startWaiting();
+    };
+    this.unsentBytes += body.length;
+    if (answer === undefined) onSent();
+    else {
+      this.messages.push({ body, onSent });
+      this.outbox.wake();
+      this.startWaiting();
+    }
+  }
+
+  private async answer(text: string): Promise<MessageAnswer | undefined> {
     let id: RequestId | undefined;
     try {
       const request = parseBody(text, 1)[0];
       id = request?.id;
       if (request === undefined || id === undefined) return undefined;
       if (!this.components.allow()) throw new RpcError(INTERNAL_ERROR, 'too many requests; try again later');
-      if (SOCKET_METHODS.has(request.method)) return this.onSocketMethod(request, id);
-      return await this.components.dispatcher.message(request, id);
+      if (SOCKET_METHODS.has(request.method)) return { text: this.onSocketMethod(request, id), bytes: 0 };
+      if (isSubmission(request)) return await this.components.dispatcher.message(request, id, this.account);
+      return await this.read(request, id);
     } catch (error) {
-      return errorText(id, toRpcError(error));
+      return { text: errorText(id, toRpcError(error)), bytes: 0 };
+    }
+  }
+
+  /** One after the other, as CometBFT does: each may bring as much as a whole block. */
+  private async read(request: RpcRequest, id: RequestId): Promise<MessageAnswer> {
+    this.isReading = true;
+    try {
+      return await this.components.dispatcher.message(request, id, this.account);
+    } finally {
+      this.isReading = false;
     }
   }
 

@@ -4,21 +4,26 @@ import { WebSocketServer } from 'ws';
 import type { Dispatcher } from './dispatcher.ts';
 import type { RpcOptions } from './options.ts';
 import type { SubscriptionHub } from './subscriptions.ts';
+import type { UnsentBytes } from './unsent-bytes.ts';
 import { WebSocketClient } from './web-socket-client.ts';
+
+export interface WebSocketsComponents {
+  readonly dispatcher: Dispatcher;
+  readonly hub: SubscriptionHub;
+  readonly unsent: UnsentBytes;
+}
 
 /** Accepts WebSocket connections that the HTTP server let through, and drops those that fall silent. */
 export class WebSockets {
-  private readonly dispatcher: Dispatcher;
-  private readonly hub: SubscriptionHub;
+  private readonly components: WebSocketsComponents;
   private readonly options: RpcOptions;
   private readonly server: WebSocketServer;
   private readonly clients = new Set<WebSocketClient>();
   private pingTimer: NodeJS.Timeout | undefined;
   private silenceTimer: NodeJS.Timeout | undefined;
 
-  constructor(dispatcher: Dispatcher, hub: SubscriptionHub, options: RpcOptions) {
-    this.dispatcher = dispatcher;
-    this.hub = hub;
+  constructor(components: WebSocketsComponents, options: RpcOptions) {
+    this.components = components;
     this.options = options;
     // No compression: a small frame could otherwise unfold into any size.
     this.server = new WebSocketServer({ noServer: true, maxPayload: options.maxBodyBytes, perMessageDeflate: false });
@@ -30,8 +35,7 @@ export class WebSockets {
 
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, allow: () => boolean): void {
     this.server.handleUpgrade(request, socket, head, (webSocket) => {
-      const components = { dispatcher: this.dispatcher, hub: this.hub, allow };
-      const client = new WebSocketClient(webSocket, components, this.options.webSocketMaxBufferedBytes);
+      const client = new WebSocketClient(webSocket, { ...this.components, allow }, this.options);
       this.clients.add(client);
       webSocket.on('close', () => this.clients.delete(client));
     });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { Dispatcher } from '#rpc/dispatcher.ts';
+import { Dispatcher, type Reply } from '#rpc/dispatcher.ts';
 import type { Method } from '#rpc/method.ts';
 import { RpcServer } from '#rpc/server.ts';
+import { UnsentBytes } from '#rpc/unsent-bytes.ts';
 import { RecordedChain } from '../../support/recorded-chain.ts';
 import { RecordedNode } from '../../support/recorded-node.ts';
 
@@ -20,11 +21,16 @@ describe('rpc answers that are too large', () => {
       ['huge', text(2 ** 28)],
     ]);
     const dispatcher = new Dispatcher(methods, { maxRequestBatchSize: 10, onFailure: () => {} });
+    const post = (body: unknown): Promise<Reply> =>
+      dispatcher.post(
+        JSON.stringify(body),
+        new UnsentBytes(256 * 1024 * 1024).open(() => {}),
+      );
     const request = (method: string, id: number): object => ({ jsonrpc: '2.0', id, method });
 
     it('a batch is bounded by what is in it already and by what comes: the rest is refused, small ones pass', async () => {
       const names = ['large', 'large', 'small'];
-      const { text: answers, cacheable } = await dispatcher.post(JSON.stringify(names.map(request)));
+      const { text: answers, cacheable } = await post(names.map(request));
       assert.ok(answers.length < 64 * 1024 * 1024);
       assert.match(answers, /"id":1,"error":\{"code":-32603,[^}]*too long together; ask for less at once/);
       assert.match(answers, /"id":2,"result":xxxxxxxxxx\}/);
@@ -32,7 +38,7 @@ describe('rpc answers that are too large', () => {
     });
 
     it('a single answer beyond the largest block is refused, too', async () => {
-      const { error } = JSON.parse((await dispatcher.post(JSON.stringify(request('huge', 1)))).text) as Answer;
+      const { error } = JSON.parse((await post(request('huge', 1))).text) as Answer;
       assert.match(error?.data ?? '', /the answer is longer than .* ask for less at once/);
     });
   });
@@ -72,6 +78,17 @@ describe('rpc answers that are too large', () => {
       const { result } = (await (await post(search(5, 2))).json()) as Answer;
       assert.equal(result?.blocks.length, 5);
       assert.equal(result?.total_count, '195');
+    });
+
+    it('pages of blocks are put together one after the other', async () => {
+      const { block } = node;
+      const asked: number[] = [];
+      node.block = async (height) => {
+        asked.push(height);
+        return block(1);
+      };
+      await Promise.all([post(search(3, 3)), post(search(3, 4))]);
+      assert.deepEqual(asked, [195, 194, 193, 195, 194, 193]);
     });
   });
 });
