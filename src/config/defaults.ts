@@ -18,6 +18,8 @@ export const DEFAULT_MAX_SUBSCRIPTIONS_PER_CLIENT = 5;
 export const DEFAULT_MAX_REQUEST_BATCH_SIZE = 10;
 /** Bytes of one request body. CometBFT's figure: one transaction of the largest size, in base64, does not pass it. */
 export const DEFAULT_MAX_BODY_BYTES = 1_000_000;
+/** Requests a second from one address; 0 does not limit. Behind a proxy all clients have one address. */
+export const DEFAULT_MAX_REQUESTS_PER_SECOND = 0;
 /** Milliseconds that `broadcast_tx_commit` waits. CometBFT's figure. */
 export const DEFAULT_TIMEOUT_BROADCAST_TX_COMMIT_MS = 10_000;
 

@@ -125,6 +125,12 @@ export const SCHEMA = {
     ),
     maxRequestBatchSize: integer(defaults.DEFAULT_MAX_REQUEST_BATCH_SIZE, 1, 10_000, 'Requests in one JSON-RPC batch.'),
     maxBodyBytes: integer(defaults.DEFAULT_MAX_BODY_BYTES, 1_024, MAX_BYTES, 'Bytes of a request body.'),
+    maxRequestsPerSecond: integer(
+      defaults.DEFAULT_MAX_REQUESTS_PER_SECOND,
+      0,
+      1_000_000,
+      'HTTP requests and WebSocket messages a second from one address; 0 does not limit.',
+    ),
     timeoutBroadcastTxCommitMs: integer(
       defaults.DEFAULT_TIMEOUT_BROADCAST_TX_COMMIT_MS,
       1,

@@ -24,6 +24,7 @@ export interface NodeSettings {
     readonly maxSubscriptionsPerClient: number;
     readonly maxRequestBatchSize: number;
     readonly maxBodyBytes: number;
+    readonly maxRequestsPerSecond: number;
     readonly timeoutBroadcastTxCommitMs: number;
   };
   readonly mempool: {

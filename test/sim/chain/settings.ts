@@ -23,6 +23,7 @@ export const SIM_SETTINGS: NodeSettings = {
     maxSubscriptionsPerClient: 1,
     maxRequestBatchSize: 1,
     maxBodyBytes: 1,
+    maxRequestsPerSecond: 0,
     timeoutBroadcastTxCommitMs: 1,
   },
   mempool: {
