@@ -208,7 +208,12 @@ function paramsError(error: unknown, source: 'json' | 'http', code: number): Rpc
 }
 
 export function resultText(id: RequestId, result: string): string {
-  return `{"jsonrpc":"2.0","id":${idText(id)},"result":${result}}`;
+  return `${resultHead(id)}${result}}`;
+}
+
+/** What stands before a result. */
+export function resultHead(id: RequestId): string {
+  return `{"jsonrpc":"2.0","id":${idText(id)},"result":`;
 }
 
 export function errorText(id: RequestId | undefined, error: RpcError): string {

@@ -31,7 +31,6 @@ export class EventMessage {
   private readonly makeValue: () => Json;
   private readonly makeEvents: () => Map<string, string[]>;
   private eventsMap: EventsMap | undefined;
-  private texts: { readonly data: string; readonly events: string } | undefined;
 
   constructor(name: string, type: string, value: () => Json, events: () => Map<string, string[]>) {
     this.name = name;
@@ -48,12 +47,9 @@ export class EventMessage {
 
   /** JSON of `data` and of `events`; keys of `events` in alphabetical order, as Go writes maps. */
   get rendered(): { readonly data: string; readonly events: string } {
-    if (this.texts === undefined) {
-      const data = JSON.stringify({ type: `tendermint/event/${this.type}`, value: this.makeValue() });
-      const entries = [...this.events].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-      this.texts = { data, events: JSON.stringify(Object.fromEntries(entries)) };
-    }
-    return this.texts;
+    const data = JSON.stringify({ type: `tendermint/event/${this.type}`, value: this.makeValue() });
+    const entries = [...this.events].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    return { data, events: JSON.stringify(Object.fromEntries(entries)) };
   }
 }
 

@@ -50,7 +50,7 @@ export function sendReply(response: ServerResponse, reply: Reply, sending: Sendi
     ? { 'Content-Type': 'application/json', 'Cache-Control': IMMUTABLE, 'Content-Length': body.length }
     : { 'Content-Type': 'application/json', 'Content-Length': body.length };
   response.writeHead(status, headers);
-  sendPieces(response, piecesOf(body), sending);
+  sendPieces(response, piecesOf([body]), sending);
 }
 
 /** Each when the system took the one before. The last one's time is `limitEnd`'s. */

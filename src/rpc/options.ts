@@ -19,6 +19,8 @@ export interface RpcOptions {
   readonly webSocketPingMs: number;
   readonly webSocketReadTimeoutMs: number;
   readonly webSocketMaxBufferedBytes: number;
+  /** Blocks, their transactions, votes and round steps that wait for one client behind what it is being sent. */
+  readonly maxQueuedEvents: number;
 }
 
 export const DEFAULT_RPC_OPTIONS: RpcOptions = {
@@ -50,4 +52,6 @@ export const DEFAULT_RPC_OPTIONS: RpcOptions = {
   webSocketReadTimeoutMs: 30_000,
   // Bytes of answers that wait for one client before its next requests wait, too: 8 MiB, a few full blocks.
   webSocketMaxBufferedBytes: 8 * 1024 * 1024,
+  // Some full blocks. All clients wait for the same ones, which hold about 5 KB a transaction: 100 MB of memory.
+  maxQueuedEvents: 20_000,
 };

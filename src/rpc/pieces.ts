@@ -4,9 +4,14 @@
  */
 export const PIECE_BYTES = 256 * 1024;
 
-/** Views of the bytes, none larger than a piece; at least one. */
-export function piecesOf(bytes: Buffer): Buffer[] {
-  if (bytes.length <= PIECE_BYTES) return [bytes];
-  const count = Math.ceil(bytes.length / PIECE_BYTES);
-  return Array.from({ length: count }, (_, i) => bytes.subarray(i * PIECE_BYTES, (i + 1) * PIECE_BYTES));
+/** What is small goes in one piece; of the rest each piece is a view, so that clients share what they are all sent. */
+export function piecesOf(parts: readonly Buffer[]): Buffer[] {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  if (length <= PIECE_BYTES) return [Buffer.concat(parts)];
+  return parts.flatMap(viewsOf);
+}
+
+function viewsOf(part: Buffer): Buffer[] {
+  const count = Math.ceil(part.length / PIECE_BYTES);
+  return Array.from({ length: count }, (_, i) => part.subarray(i * PIECE_BYTES, (i + 1) * PIECE_BYTES));
 }

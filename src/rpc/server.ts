@@ -58,7 +58,6 @@ export class RpcServer {
     const { maxRequestsPerSecond } = this.options;
     this.limiter = maxRequestsPerSecond > 0 ? new RateLimiter(maxRequestsPerSecond) : undefined;
     this.waiter = new CommitWaiter(this.options.timeoutBroadcastTxCommitMs);
-    this.hub = new SubscriptionHub(this.options);
     const reader = new ChainReader(this.node);
     const methods = new Map([
       ...new NodeMethods(this.node).entries(),
@@ -66,6 +65,7 @@ export class RpcServer {
       ...new TxMethods(this.node, reader, this.waiter).entries(),
     ]);
     this.onFailure = components.onFailure ?? (() => {});
+    this.hub = new SubscriptionHub({ ...this.options, onFailure: (error) => this.onFailure('subscribe', error) });
     this.dispatcher = new Dispatcher(methods, {
       maxRequestBatchSize: this.options.maxRequestBatchSize,
       onFailure: this.onFailure,

@@ -1,80 +1,110 @@
-import { matches, parseQuery, type Query } from '#types/query.ts';
-import { errorText, type RequestId, resultText } from './dispatcher.ts';
+import { parseQuery, type Query } from '#types/query.ts';
+import { BoundedQueue } from '#util/bounded-queue.ts';
+import type { Pause } from '#util/pause.ts';
+import { errorText, type RequestId, resultHead } from './dispatcher.ts';
 import { RpcError, refuse, SERVER_ERROR, toRpcError } from './errors.ts';
-import { type EventMessage, messagesOf, txMessage } from './event-messages.ts';
+import { Delivery } from './event-delivery.ts';
+import { EventQuery } from './event-query.ts';
+import { EventQueue, type Subscription } from './event-queue.ts';
+import { eventSlice } from './event-slice.ts';
 import type { NodeEvent } from './node-api.ts';
 import { MAX_QUERY_LENGTH } from './paging.ts';
+import { RenderedEvents } from './rendered-events.ts';
 
 /** One client's connection, as the hub sees it. */
 export interface Subscriber {
-  /** Never blocks; false when the client is too slow to be sent more. */
-  send(text: string): boolean;
-  /** Sends these last texts whatever is waiting, and ends the connection. */
+  /** There may be something for it at `next`. Never blocks. */
+  wake(): void;
+  /** Sends these last texts after what was begun, and ends the connection. */
   drop(lastTexts: readonly string[]): void;
 }
 
 export interface SubscriptionOptions {
   readonly maxSubscriptionClients: number;
   readonly maxSubscriptionsPerClient: number;
+  readonly maxQueuedEvents: number;
+  /** Told of events that could not be matched. */
+  readonly onFailure: (error: unknown) => void;
+  readonly pause?: Pause;
 }
 
-interface Subscription {
-  readonly subscriber: Subscriber;
-  /** Each event carries the id of the request that subscribed. */
-  readonly id: RequestId;
+/** One message: what is the subscription's own, and what all subscriptions to it share. */
+export interface EventText {
+  readonly head: Buffer;
+  readonly body: Buffer;
 }
 
-/** All subscriptions with one query text: it is matched once for all of them. */
-interface Group {
-  readonly query: Query;
-  /** JSON of the query text. */
-  readonly queryText: string;
-  /** The only `tm.event` that can match, if the query says so. */
-  readonly eventName: string | undefined;
-  /** The only `tx.hash` that can match, if the query says so. */
-  readonly txHash: string | undefined;
-  readonly subscriptions: Map<Subscriber, Subscription>;
+/** A query with the number of subscriptions that have it. */
+interface SharedQuery {
+  readonly query: EventQuery;
+  subscriptions: number;
 }
 
-/** Who wants which events. Sends never wait: a client that does not keep up loses its connection. */
+interface Client {
+  /** By query text. */
+  readonly subscriptions: Map<string, Subscription>;
+  readonly queue: EventQueue;
+}
+
+/**
+ * Who wants which events. An event is only noted where it happens, which is where blocks are committed: it is matched
+ * in slices afterwards, and rendered when a client that wants it has read what came before.
+ */
 export class SubscriptionHub {
   private readonly options: SubscriptionOptions;
-  private readonly groups = new Map<string, Group>();
-  private readonly queriesOf = new Map<Subscriber, Set<string>>();
+  private readonly pause: Pause;
+  /** By their text. */
+  private readonly queries = new Map<string, SharedQuery>();
+  private readonly clients = new Map<Subscriber, Client>();
+  private readonly unmatched = new BoundedQueue<Delivery>({ maxItems: Number.MAX_SAFE_INTEGER });
+  private readonly renderedEvents = new RenderedEvents();
+  private isMatching = false;
+  private deliveries = 0;
 
   constructor(options: SubscriptionOptions) {
     this.options = options;
+    this.pause = options.pause ?? eventSlice();
   }
 
   get count(): number {
     let count = 0;
-    for (const own of this.queriesOf.values()) count += own.size;
+    for (const { subscriptions } of this.clients.values()) count += subscriptions.size;
     return count;
   }
 
   /** Throws an RpcError when the query is wrong, there already, or one too many. */
   subscribe(subscriber: Subscriber, id: RequestId, text: string): void {
     const query = parse(text);
-    const own = this.queriesOf.get(subscriber) ?? new Set();
-    if (own.has(text)) throw refuse('already subscribed');
-    const { maxSubscriptionClients, maxSubscriptionsPerClient } = this.options;
-    if (own.size === 0 && this.queriesOf.size >= maxSubscriptionClients) {
+    const { maxSubscriptionClients, maxSubscriptionsPerClient, maxQueuedEvents } = this.options;
+    const known = this.clients.get(subscriber);
+    if (known?.subscriptions.has(text)) throw refuse('already subscribed');
+    if (known === undefined && this.clients.size >= maxSubscriptionClients) {
       throw refuse(`max_subscription_clients ${maxSubscriptionClients} reached`);
     }
-    if (own.size >= maxSubscriptionsPerClient) {
+    const client = known ?? { subscriptions: new Map(), queue: new EventQueue(maxQueuedEvents) };
+    if (client.subscriptions.size >= maxSubscriptionsPerClient) {
       throw refuse(`max_subscriptions_per_client ${maxSubscriptionsPerClient} reached`);
     }
-    this.queriesOf.set(subscriber, own.add(text));
-    const group = this.groups.get(text) ?? newGroup(query, text);
-    this.groups.set(text, group);
-    group.subscriptions.set(subscriber, { subscriber, id });
+    this.clients.set(subscriber, client);
+    const subscription = { query: this.shared(query), queryText: JSON.stringify(text), id, isEnded: false };
+    client.subscriptions.set(text, subscription);
+  }
+
+  private shared(query: Query): EventQuery {
+    const asked = new EventQuery(query);
+    const shared = this.queries.get(asked.text) ?? { query: asked, subscriptions: 0 };
+    this.queries.set(asked.text, shared);
+    shared.subscriptions += 1;
+    return shared.query;
   }
 
   unsubscribe(subscriber: Subscriber, text: string): void {
-    const own = this.queriesOf.get(subscriber);
-    if (!own?.delete(text)) throw refuse('subscription not found');
-    if (own.size === 0) this.queriesOf.delete(subscriber);
-    this.leave(subscriber, text);
+    const client = this.clients.get(subscriber);
+    const subscription = client?.subscriptions.get(text);
+    if (client === undefined || subscription === undefined) throw refuse('subscription not found');
+    this.end(subscription);
+    client.subscriptions.delete(text);
+    if (client.subscriptions.size === 0) this.clients.delete(subscriber);
   }
 
   /** Throws when there was none. */
@@ -84,84 +114,74 @@ export class SubscriptionHub {
 
   /** Forgets a client; false when it had no subscription. */
   remove(subscriber: Subscriber): boolean {
-    const own = this.queriesOf.get(subscriber);
-    if (own === undefined) return false;
-    this.queriesOf.delete(subscriber);
-    for (const text of own) this.leave(subscriber, text);
+    const client = this.clients.get(subscriber);
+    if (client === undefined) return false;
+    this.clients.delete(subscriber);
+    for (const subscription of client.subscriptions.values()) this.end(subscription);
     return true;
   }
 
-  private leave(subscriber: Subscriber, text: string): void {
-    const group = this.groups.get(text);
-    group?.subscriptions.delete(subscriber);
-    if (group?.subscriptions.size === 0) this.groups.delete(text);
+  private end(subscription: Subscription): void {
+    subscription.isEnded = true;
+    const key = subscription.query.text;
+    const shared = this.queries.get(key);
+    if (shared === undefined) return;
+    shared.subscriptions -= 1;
+    if (shared.subscriptions === 0) this.queries.delete(key);
   }
 
+  /** Returns at once, whatever the event holds. */
   onEvent(event: NodeEvent): void {
-    if (this.groups.size === 0) return;
-    const groups = [...this.groups.values()];
-    for (const message of messagesOf(event)) {
-      for (const group of groups) this.offer(group, message);
+    const queries = [...this.queries.values()].map(({ query }) => query).filter((query) => query.mayMatch(event));
+    if (queries.length === 0) return;
+    this.deliveries += 1;
+    const delivery = new Delivery(this.deliveries, event, queries);
+    for (const [subscriber, { subscriptions, queue }] of this.clients) {
+      const interested = [...subscriptions.values()].filter(({ query }) => query.mayMatch(event));
+      if (interested.length === 0) continue;
+      if (!queue.push({ delivery, subscriptions: interested })) this.dropSlow(subscriber);
     }
-    if (event.kind === 'block' && event.block.txs.length > 0) this.onTxs(event, groups);
+    this.unmatched.push(delivery);
+    this.match().catch(this.options.onFailure);
   }
 
-  /** A block may hold thousands of transactions and most clients wait for one hash: those are looked up. */
-  private onTxs(event: Extract<NodeEvent, { kind: 'block' }>, groups: readonly Group[]): void {
-    const interested = groups.filter((group) => group.eventName === undefined || group.eventName === 'Tx');
-    if (interested.length === 0) return;
-    const byHash = new Map<string, Group[]>();
-    const others: Group[] = [];
-    for (const group of interested) {
-      if (group.txHash === undefined) others.push(group);
-      else byHash.set(group.txHash, [...(byHash.get(group.txHash) ?? []), group]);
+  private async match(): Promise<void> {
+    if (this.isMatching) return;
+    this.isMatching = true;
+    // Off the way of whoever told of the event, which is a commit.
+    await new Promise((resolve) => setImmediate(resolve));
+    for (let next = this.unmatched.shift(); next !== undefined; next = this.unmatched.shift()) {
+      // An event that cannot be matched is nobody's; those after it are.
+      if (this.clients.size > 0) await next.match(this.pause).catch(this.options.onFailure);
+      for (const subscriber of [...this.clients.keys()]) subscriber.wake();
     }
-    event.txHashes.forEach((hash, index) => {
-      const named = byHash.size === 0 ? undefined : byHash.get(Buffer.from(hash).toString('hex').toUpperCase());
-      if (named === undefined && others.length === 0) return;
-      const message = txMessage(event, index);
-      for (const group of named ?? []) this.offer(group, message);
-      for (const group of others) this.offer(group, message);
-    });
+    this.isMatching = false;
   }
 
-  private offer(group: Group, message: EventMessage): void {
-    if (group.eventName !== undefined && group.eventName !== message.name) return;
-    if (!matches(group.query, message.events)) return;
-    const { data, events } = message.rendered;
-    for (const { subscriber, id } of [...group.subscriptions.values()]) {
-      const text = resultText(id, `{"query":${group.queryText},"data":${data},"events":${events}}`);
-      if (!subscriber.send(text)) this.dropSlow(subscriber);
+  /** The next message for a client, rendered now; undefined when there is none yet. */
+  next(subscriber: Subscriber): EventText | undefined {
+    const event = this.clients.get(subscriber)?.queue.next();
+    if (event === undefined) {
+      this.forgetRendered();
+      return undefined;
     }
+    const { id, queryText } = event.subscription;
+    const head = Buffer.from(`${resultHead(id)}{"query":${queryText},"data":`);
+    return { head, body: this.renderedEvents.render(event) };
+  }
+
+  /** Once every client has everything. */
+  private forgetRendered(): void {
+    for (const { queue } of this.clients.values()) if (!queue.isEmpty) return;
+    this.renderedEvents.clear();
   }
 
   private dropSlow(subscriber: Subscriber): void {
     const reason = 'subscription was canceled (reason: client is not pulling messages fast enough)';
-    const lastTexts = [...(this.queriesOf.get(subscriber) ?? [])].map((text) => {
-      const id = this.groups.get(text)?.subscriptions.get(subscriber)?.id;
-      return errorText(id, new RpcError(SERVER_ERROR, reason));
-    });
+    const subscriptions = [...(this.clients.get(subscriber)?.subscriptions.values() ?? [])];
     this.remove(subscriber);
-    subscriber.drop(lastTexts);
+    subscriber.drop(subscriptions.map(({ id }) => errorText(id, new RpcError(SERVER_ERROR, reason))));
   }
-}
-
-function newGroup(query: Query, text: string): Group {
-  return {
-    query,
-    queryText: JSON.stringify(text),
-    eventName: requiredText(query, 'tm.event'),
-    txHash: requiredText(query, 'tx.hash'),
-    subscriptions: new Map(),
-  };
-}
-
-/** The text that a query demands of a key by `key = 'text'`. */
-function requiredText(query: Query, key: string): string | undefined {
-  for (const { key: named, operator, operand } of query.conditions) {
-    if (named === key && operator === '=' && operand?.kind === 'string') return operand.text;
-  }
-  return undefined;
 }
 
 function parse(text: string): Query {

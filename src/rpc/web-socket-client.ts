@@ -1,4 +1,5 @@
 import type { RawData, WebSocket } from 'ws';
+import type { Pause } from '#util/pause.ts';
 import {
   type Answer,
   type Dispatcher,
@@ -26,6 +27,8 @@ export interface WebSocketClientComponents {
   readonly dispatcher: Dispatcher;
   readonly hub: SubscriptionHub;
   readonly unsent: UnsentBytes;
+  /** Shared by all clients, so that sending to all of them takes no longer than to one before others have a turn. */
+  readonly pause: Pause;
   /** Takes one request from the sender's allowance. */
   readonly allow: () => boolean;
 }
@@ -43,9 +46,7 @@ export class WebSocketClient implements Subscriber {
   private readonly outbox: Outbox;
   /** Requests that came while there was no room for them: what was read before reading paused, and no more. */
   private readonly waiting: string[] = [];
-  /** Answers and events, in order. */
-  private readonly messages: OutgoingMessage[] = [];
-  private eventBytes = 0;
+  private readonly answers: OutgoingMessage[] = [];
   private running = 0;
   private isReading = false;
   private unsentBytes = 0;
@@ -58,7 +59,8 @@ export class WebSocketClient implements Subscriber {
     this.options = options;
     this.account = components.unsent.open(() => socket.terminate());
     this.outbox = new Outbox(socket, {
-      next: () => this.messages.shift(),
+      next: () => this.nextMessage(),
+      pause: components.pause,
       onProgress: () => this.account.progress(),
       timeoutMs: options.writeTimeoutMs,
     });
@@ -71,16 +73,8 @@ export class WebSocketClient implements Subscriber {
     socket.on('error', () => socket.terminate());
   }
 
-  send(text: string): boolean {
-    if (this.eventBytes > this.options.webSocketMaxBufferedBytes) return false;
-    const body = Buffer.from(text);
-    this.eventBytes += body.length;
-    const onSent = (): void => {
-      this.eventBytes -= body.length;
-    };
-    this.messages.push({ body, onSent });
+  wake(): void {
     this.outbox.wake();
-    return true;
   }
 
   drop(lastTexts: readonly string[]): void {
@@ -90,7 +84,7 @@ export class WebSocketClient implements Subscriber {
       left -= 1;
       if (left === 0) this.socket.close(CLOSE_TOO_SLOW, 'too slow');
     };
-    for (const text of lastTexts) this.messages.push({ body: Buffer.from(text), onSent });
+    for (const text of lastTexts) this.answers.push({ parts: [Buffer.from(text)], onSent });
     this.outbox.wake();
   }
 
@@ -106,6 +100,14 @@ export class WebSocketClient implements Subscriber {
 
   terminate(): void {
     this.socket.terminate();
+  }
+
+  /** Answers come first: that to a subscription before its events. */
+  private nextMessage(): OutgoingMessage | undefined {
+    const answer = this.answers.shift();
+    if (answer !== undefined) return answer;
+    const event = this.components.hub.next(this);
+    return event && { parts: [event.head, event.body], onSent: () => {} };
   }
 
   private onClose(): void {
@@ -151,7 +153,7 @@ export class WebSocketClient implements Subscriber {
     this.unsentBytes += body.length;
     if (answer === undefined) onSent();
     else {
-      this.messages.push({ body, onSent });
+      this.answers.push({ parts: [body], onSent });
       this.outbox.wake();
       this.startWaiting();
     }

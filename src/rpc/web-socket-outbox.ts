@@ -1,8 +1,10 @@
 import type { WebSocket } from 'ws';
+import type { Pause } from '#util/pause.ts';
 import { piecesOf } from './pieces.ts';
 
 export interface OutgoingMessage {
-  readonly body: Buffer;
+  /** One text, in parts. */
+  readonly parts: readonly Buffer[];
   /** The system has all of it. */
   readonly onSent: () => void;
 }
@@ -10,6 +12,7 @@ export interface OutgoingMessage {
 export interface OutboxOptions {
   /** Undefined when there is nothing to send. */
   readonly next: () => OutgoingMessage | undefined;
+  readonly pause: Pause;
   /** The system took a piece. */
   readonly onProgress: () => void;
   /** Milliseconds in which the system must take a piece: else the client does not read, and loses its connection. */
@@ -37,12 +40,13 @@ export class Outbox {
 
   private async sendAll(): Promise<void> {
     for (let message = this.options.next(); message !== undefined; message = this.options.next()) {
-      const pieces = piecesOf(message.body);
+      const pieces = piecesOf(message.parts);
       for (const [index, piece] of pieces.entries()) {
         await this.sendPiece(piece, index === pieces.length - 1);
         this.options.onProgress();
       }
       message.onSent();
+      await this.options.pause();
     }
     this.isSending = false;
   }

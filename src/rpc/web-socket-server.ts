@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Dispatcher } from './dispatcher.ts';
+import { eventSlice } from './event-slice.ts';
 import type { RpcOptions } from './options.ts';
 import type { SubscriptionHub } from './subscriptions.ts';
 import type { UnsentBytes } from './unsent-bytes.ts';
@@ -18,6 +19,7 @@ export class WebSockets {
   private readonly components: WebSocketsComponents;
   private readonly options: RpcOptions;
   private readonly server: WebSocketServer;
+  private readonly pause = eventSlice();
   private readonly clients = new Set<WebSocketClient>();
   private pingTimer: NodeJS.Timeout | undefined;
   private silenceTimer: NodeJS.Timeout | undefined;
@@ -35,7 +37,7 @@ export class WebSockets {
 
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, allow: () => boolean): void {
     this.server.handleUpgrade(request, socket, head, (webSocket) => {
-      const client = new WebSocketClient(webSocket, { ...this.components, allow }, this.options);
+      const client = new WebSocketClient(webSocket, { ...this.components, pause: this.pause, allow }, this.options);
       this.clients.add(client);
       webSocket.on('close', () => this.clients.delete(client));
     });

@@ -196,7 +196,7 @@ describe('rpc WebSocket', () => {
   });
 
   it('ws-subscriptions: a slow reader is dropped with an error, others go on, and the bus never waits', async () => {
-    await started({ webSocketMaxBufferedBytes: 100_000 });
+    await started({ maxQueuedEvents: 100 });
     const slow = await connected();
     const quick = await connected();
     for (const client of [slow, quick]) await client.call('s', 'subscribe', { query: "tm.event='NewBlock'" });
