@@ -4,6 +4,7 @@ import { assertNativeCrypto } from '#crypto/native.ts';
 import { HandoverTransport } from '#network/handover.ts';
 import type { Libp2pTransport } from '#network/libp2p/libp2p-transport.ts';
 import type { NodeKey } from '#network/libp2p/node-key.ts';
+import type { KeyValue } from '#ports/key-value.ts';
 import type { RpcServer } from '#rpc/server.ts';
 import { FileSigner } from '#signer/signer.ts';
 import { NodeFiles } from '#storage/node-files.ts';
@@ -146,12 +147,15 @@ class Daemon {
     const verifier = makeVerifier(settings);
     const libp2p = makeTransport(settings, genesis, key, join(paths.dataDirectory, 'addresses.json'), logger);
     const base = { clock, random: new RealRandom(), verifier, logger, transport: new HandoverTransport(libp2p) };
+    let kv: KeyValue | undefined;
     try {
-      const kv = await openChainDatabase({ ...base, signal }, paths.dataDirectory, genesis, settings);
+      kv = await openChainDatabase({ ...base, signal }, paths.dataDirectory, genesis, settings);
       return await Daemon.compose(options, { ...base, files, key, genesis, signer, kv, libp2p });
     } catch (error) {
-      // It runs already where state sync has used it.
-      await base.transport.stop();
+      // The transport runs already where state sync has used it. A database that is not closed counts as one whose process
+      // died: the next start would read all of it. What is told is why the start was refused, not what closing it says.
+      const closing = [base.transport.stop(), kv?.close(), signer.close(), verifier.close()];
+      await Promise.allSettled(closing);
       throw error;
     }
   }
@@ -183,7 +187,8 @@ class Daemon {
         if (verifier instanceof CatchUpVerifier) verifier.setBehind(farBehind);
       },
     };
-    const node = await Node.open(adapt(ports, genesis), genesis, settings).catch((error: unknown) => {
+    const node = await Node.open(adapt(ports, genesis), genesis, settings).catch(async (error: unknown) => {
+      await wal.close();
       throw namedWalError(error, walPath);
     });
     instrumentation?.watch(node, libp2p);
