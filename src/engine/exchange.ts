@@ -61,7 +61,7 @@ export interface ExchangeComponents {
   /** Looks at every vote before its signature is verified; a forged one costs its sender. */
   readonly watchVote?: (vote: Vote) => 'ok' | 'forged';
   readonly evidenceIntake: EvidenceIntake;
-  readonly admitTxs: (peer: PeerId, txs: readonly Uint8Array[]) => Promise<GossipVerdict>;
+  readonly admitTxs: (txs: readonly Uint8Array[]) => Promise<GossipVerdict>;
   /** A peer reported heights, or a height was applied: block sync looks whether it is behind. */
   readonly onHeights: () => void;
   readonly onPeerGone: (peer: PeerId) => void;
@@ -109,11 +109,7 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
       // Its compact form was compared with the proposal, so it can go on as it came.
       onFilled: (body) => this.eager.blockReady(body),
     });
-    const { network, clock, admitTxs } = components;
-    this.pending = new PendingFetcher({
-      clock,
-      fetch: (peer) => fetchPending({ network, admitTxs: (txs) => admitTxs(peer, txs) }, peer),
-    });
+    this.pending = new PendingFetcher({ clock: components.clock, fetch: (peer) => fetchPending(components, peer) });
     this.answers = new RequestAnswers(components);
   }
 
@@ -234,8 +230,8 @@ export class Exchange implements NetworkHandlers, EngineOutlet {
     this.voteIntake.claim(peer, claim);
   }
 
-  txs(peer: PeerId, txs: readonly Uint8Array[]): Promise<GossipVerdict> {
-    return this.parts.admitTxs(peer, txs);
+  txs(_peer: PeerId, txs: readonly Uint8Array[]): Promise<GossipVerdict> {
+    return this.parts.admitTxs(txs);
   }
 
   evidence(peer: PeerId, evidence: readonly Evidence[]): Promise<GossipVerdict> {

@@ -9,8 +9,6 @@ export interface MempoolTx {
   readonly hash: Uint8Array;
   /** Owned by the transaction, never changed. */
   readonly bytes: Uint8Array;
-  /** What was found of the signature of signer `index`; undefined: not looked at, or nothing to be told without its account. */
-  checkedSignature?(index: number): { readonly valid: boolean } | undefined;
 }
 
 /** What a transaction asks and offers, as far as ordering needs to know. */
@@ -68,9 +66,4 @@ export interface AdmitResult extends CheckResult {
   readonly hash: Uint8Array;
   /** Absent when `code` is the ledger's answer. */
   readonly refusal?: Refusal;
-  /**
-   * A signature was verified and is wrong. It always will be: the sign bytes are the transaction's own, the chain id and
-   * the number of an account, which never changes once there is an account.
-   */
-  readonly wrongSignature?: true;
 }

@@ -118,27 +118,9 @@ export class Mempool<Tx extends MempoolTx> {
     return this.begin(bytes, source);
   }
 
-  /** As `admit` for each, sharing signature batches; results in order. Decodes in slices: a batch may hold thousands. */
-  async admitMany(batch: readonly Uint8Array[], source: TxSource): Promise<AdmitResult[]> {
-    const { clock } = this.components;
-    const admissions: Promise<AdmitResult>[] = [];
-    let startMs = clock.monotonicMs();
-    for (const bytes of batch) {
-      if (clock.monotonicMs() - startMs >= this.options.sliceMs) {
-        await clock.yield();
-        startMs = clock.monotonicMs();
-      }
-      const admission = this.admit(bytes, source);
-      // Its rejection is met below; until then it must not count as unhandled.
-      admission.catch(() => undefined);
-      admissions.push(admission);
-    }
-    return Promise.all(admissions);
-  }
-
-  /** Whether it is in the pool, or was in a block lately: its signatures were right. */
-  isKnown(hash: Uint8Array, key = toLatin1(hash)): boolean {
-    return this.committed.has(hash) || this.index.byHash.has(key);
+  /** As `admit` for each, sharing signature batches; results in order. */
+  admitMany(batch: readonly Uint8Array[], source: TxSource): Promise<AdmitResult[]> {
+    return Promise.all(batch.map((bytes) => this.admit(bytes, source)));
   }
 
   /** By hash, for filling compact blocks and for execution; also while its signature is still being checked. */
@@ -231,7 +213,7 @@ export class Mempool<Tx extends MempoolTx> {
     if (bytes.length > maxTxBytes) return this.refused(refuseTooLarge(maxTxBytes, bytes.length), 'too_large');
     const hash = this.components.hashTx(bytes);
     const key = toLatin1(hash);
-    if (this.isKnown(hash, key) || this.admission.get(key) !== undefined) {
+    if (this.committed.has(hash) || this.index.byHash.has(key) || this.admission.get(key) !== undefined) {
       return this.refused(refuseInCache(hash), 'in_cache');
     }
     const decoded = this.components.app.decode(bytes, hash);
@@ -251,8 +233,7 @@ export class Mempool<Tx extends MempoolTx> {
     const { decoded, key, source } = candidate;
     const { tx } = decoded;
     if (candidate.committed) return this.refused(refuseInCache(tx.hash), 'in_cache');
-    if (verdict.code !== 0) return this.unsigned(decoded, verdict);
-    const result = this.insert(decoded, key, source);
+    const result = verdict.code === 0 ? this.insert(decoded, key, source) : this.rejected(tx, verdict, 'signature');
     if (result.code !== 0) return result;
     this.components.onAdmitted?.(tx, source);
     this.announceWork();
@@ -371,14 +352,6 @@ export class Mempool<Tx extends MempoolTx> {
 
   private rejected(tx: Tx, result: CheckResult, reason: RejectReason): AdmitResult {
     return this.refused({ ...result, hash: tx.hash }, reason);
-  }
-
-  /** Refused before its state was looked at: for its signature, or for what shows without one. */
-  private unsigned({ tx, terms }: Decoded<Tx>, verdict: CheckResult): AdmitResult {
-    const result = this.rejected(tx, verdict, 'signature');
-    // Its signers are among its accounts.
-    const isWrong = terms.accounts.some((_, index) => tx.checkedSignature?.(index)?.valid === false);
-    return isWrong ? { ...result, wrongSignature: true } : result;
   }
 
   private refused(result: AdmitResult, reason: RejectReason): AdmitResult {

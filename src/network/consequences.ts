@@ -46,8 +46,7 @@ export const CONSEQUENCES: Readonly<Record<Offence, Consequence>> = {
   invalid_snapshot: { banMs: TEN_MINUTES_MS },
   // Evidence may be judged differently by a node that is behind.
   invalid_evidence: { points: 20 },
-  // A batch with bytes that are not canonical, checkable without state, or one whose signatures are mostly wrong for good.
-  // (A single wrong signature is no offence: an honest node may not have had to verify it.)
+  // Bytes that are not canonical, too large or empty: checkable without state. (A wrong signature is no offence.)
   invalid_transaction: { points: 10 },
   wrong_answer: { points: 25 },
   // The peer may be busy or away: a request to somebody else is the answer to it, not a ban.

@@ -16,9 +16,9 @@ import { MachineError } from '#util/errors.ts';
 import { archiveOf, stateSyncAnswersOf } from './archive.ts';
 import type { BlockRepair } from './block-repair.ts';
 import { faultHandler } from './faults.ts';
+import { gossipVerdict } from './gossip-verdict.ts';
 import type { NodePorts } from './node-ports.ts';
 import { reportOffence } from './offences.ts';
-import { TxIntake } from './tx-intake.ts';
 
 // Both ways between this node and its peers: typed messages, and what each of them leads to.
 
@@ -53,7 +53,6 @@ export function makeExchange(
   { chainId, chain, blockStore, mempool, evidence, repair, ...handedOn }: ExchangeWiring,
 ): Exchange {
   const { consensus, network } = handedOn;
-  const txIntake = new TxIntake({ mempool, network, clock });
   return new Exchange({
     ...handedOn,
     verifier: new VoteVerifier({ consensus, verifier: voteVerifier ?? new InlineVerifier(), chainId }),
@@ -69,6 +68,6 @@ export function makeExchange(
       report: (peer, offence) => network.report(peer, offence),
       onFault: faultHandler({ logger, onFatal }),
     }),
-    admitTxs: (peer, txs) => txIntake.take(peer, txs),
+    admitTxs: async (txs) => gossipVerdict(await mempool.admitMany(txs, 'peer')),
   });
 }

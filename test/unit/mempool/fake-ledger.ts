@@ -82,7 +82,6 @@ export class FakeLedger implements MempoolApp<FakeTx> {
       gas: BigInt(gas),
       timeoutHeight: BigInt(timeoutHeight),
       badSignature: badSignature === 'true',
-      checkedSignature: (index) => (index === 0 && badSignature === 'true' ? { valid: false } : undefined),
     };
     return { tx, terms: tx };
   }

@@ -173,44 +173,6 @@ describe('mempool admission', () => {
     deepEqual(bench.ledger.verifyCalls, [8, 3]);
   });
 
-  it('decodes a batch in slices, and lets others run in between', async () => {
-    const bench = new Bench({ sliceMs: 2 });
-    const { clock, ledger } = bench;
-    const decode = ledger.decode.bind(ledger);
-    let decoded = 0;
-    ledger.decode = (bytes, hash) => {
-      decoded++;
-      clock.spend(1);
-      return decode(bytes, hash);
-    };
-    const admission = bench.mempool.admitMany(
-      Array.from({ length: 7 }, (_, i) => one('a', i)),
-      'peer',
-    );
-    const seen = [decoded];
-    while (await clock.step()) seen.push(decoded);
-    deepEqual(seen.slice(0, 4), [2, 4, 6, 7]);
-    ok((await admission).every(({ code }) => code === 0));
-  });
-
-  it('a fault in one of a sliced batch is the caller`s, and nobody else`s', async () => {
-    const bench = new Bench({ sliceMs: 0 });
-    bench.ledger.fault = new Error('disk');
-    const admission = bench.mempool.admitMany([one('a', 0), one('b', 0), one('c', 0)], 'peer');
-    const rejected = rejects(admission, /disk/);
-    await bench.clock.drain();
-    await rejected;
-    equal(bench.mempool.count, 2);
-  });
-
-  it('tells a wrong signature from what shows without one', async () => {
-    const bench = new Bench();
-    const wrong = await bench.admit(encodeFake({ accounts: ['a'], sequences: [0], badSignature: true }));
-    const early = await bench.admit(one('a', 5));
-    deepEqual([wrong.code, wrong.wrongSignature], [4, true]);
-    deepEqual([early.code, early.wrongSignature], [32, undefined]);
-  });
-
   it('finds a transaction for a compact block while its signature is being checked, and knows its duplicate', async () => {
     const bench = new Bench();
     const bytes = one('a', 0);
