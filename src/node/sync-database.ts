@@ -28,8 +28,6 @@ import { concatBytes, equalBytes, fromLatin1 } from '#util/bytes.ts';
 import { MachineError } from '#util/errors.ts';
 import { SYNCING_SUFFIX } from './database-names.ts';
 
-/** What a database that was fetched half may answer, and is begun anew for. */
-const STARTS_OVER: ReadonlySet<string> = new Set(['damaged', 'database_failed']);
 /** Whom the state was verified by. It stays in the node's database and serves nobody there. */
 const TRUST_KEY = Uint8Array.of(KEY_SPACE.engine, 0x74);
 
@@ -97,7 +95,7 @@ export class SyncDatabase implements StateSyncDatabase, HeaderSink {
     } catch (error) {
       await database?.close();
       // A process that was killed while it removed it leaves a part of it, too.
-      if (!(error instanceof MachineError) || !STARTS_OVER.has(error.code)) throw error;
+      if (!(error instanceof MachineError) || error.code !== 'damaged') throw error;
       return startOver(error.message);
     }
   }

@@ -1,5 +1,6 @@
 import type { KeyValue, ReadOptions } from '#ports/key-value.ts';
 import type { Block } from '#types/block.ts';
+import { encodeCommit } from '#types/commit.ts';
 import type { TxResult } from '#types/results.ts';
 import { MachineError } from '#util/errors.ts';
 import type { Pause } from '#util/pause.ts';
@@ -16,7 +17,7 @@ import {
   rowKey,
   singleKey,
 } from './block-rows.ts';
-import { checkedValue, damaged } from './checksummed.ts';
+import { checkedValue, damaged, withChecksum } from './checksummed.ts';
 import type { SlicedDeletes } from './sliced-deletes.ts';
 import type { ValidatorRows } from './validator-rows.ts';
 
@@ -80,6 +81,9 @@ export class BlockPruner {
       if (this.kv.get(rowKey(kind, height), TO_BE_DELETED) !== undefined) await deletes.delete(rowKey(kind, height));
     }
     if (meta !== undefined) await deletes.delete(hashKey(meta.blockId.hash));
+    // These go in one batch, which only a delete ends. Rows of before a block's batch did so lack the commit that it carries.
+    if (block !== undefined && height - 1 >= this.ranges.headerBase && block.lastCommit.signatures.length > 0)
+      deletes.put(rowKey(ROW.commit, height - 1), withChecksum(encodeCommit(block.lastCommit)));
     deletes.put(singleKey(ROW.sweptBlocks), encodeHeight(height + 1));
     await deletes.delete(rowKey(ROW.block, height));
     await deletes.flush();

@@ -73,6 +73,14 @@ export const PAST_RULES: readonly Mutation[] = [
       [limits('keeps headers')],
     ],
   ]),
+  ...mutationsOf('src/storage/block-pruner.ts', [
+    [
+      'past: the commit of a block that is deleted stays',
+      'if (block !== undefined && height - 1 >= this.ranges.headerBase && block',
+      'if (block !== undefined && height < 0 && block',
+      [pruning('and keeps the headers')],
+    ],
+  ]),
   ...mutationsOf('src/storage/block-store.ts', [
     [
       'past: the commit of the next block stays',
