@@ -65,14 +65,18 @@ export class RpcServer {
       ...new TxMethods(this.node, reader, this.waiter).entries(),
     ]);
     this.onFailure = components.onFailure ?? (() => {});
-    this.hub = new SubscriptionHub({ ...this.options, onFailure: (error) => this.onFailure('subscribe', error) });
+    this.hub = new SubscriptionHub({
+      ...this.options,
+      pause: this.node.newPause(),
+      onFailure: (error) => this.onFailure('subscribe', error),
+    });
     this.dispatcher = new Dispatcher(methods, {
       maxRequestBatchSize: this.options.maxRequestBatchSize,
       onFailure: this.onFailure,
     });
     this.unsent = new UnsentBytes(this.options.maxUnsentBytes);
     const { dispatcher, hub, unsent } = this;
-    this.webSockets = new WebSockets({ dispatcher, hub, unsent }, this.options);
+    this.webSockets = new WebSockets({ dispatcher, hub, unsent, pause: this.node.newPause() }, this.options);
     this.server = this.createHttpServer();
   }
 

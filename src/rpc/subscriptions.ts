@@ -6,7 +6,6 @@ import { RpcError, refuse, SERVER_ERROR, toRpcError } from './errors.ts';
 import { Delivery } from './event-delivery.ts';
 import { EventQuery } from './event-query.ts';
 import { EventQueue, type Subscription } from './event-queue.ts';
-import { eventSlice } from './event-slice.ts';
 import type { NodeEvent } from './node-api.ts';
 import { MAX_QUERY_LENGTH } from './paging.ts';
 import { RenderedEvents } from './rendered-events.ts';
@@ -25,7 +24,8 @@ export interface SubscriptionOptions {
   readonly maxQueuedEvents: number;
   /** Told of events that could not be matched. */
   readonly onFailure: (error: unknown) => void;
-  readonly pause?: Pause;
+  /** Called between matches: commits, votes and requests must not wait. */
+  readonly pause: Pause;
 }
 
 /** One message: what is the subscription's own, and what all subscriptions to it share. */
@@ -52,7 +52,6 @@ interface Client {
  */
 export class SubscriptionHub {
   private readonly options: SubscriptionOptions;
-  private readonly pause: Pause;
   /** By their text. */
   private readonly queries = new Map<string, SharedQuery>();
   private readonly clients = new Map<Subscriber, Client>();
@@ -63,7 +62,6 @@ export class SubscriptionHub {
 
   constructor(options: SubscriptionOptions) {
     this.options = options;
-    this.pause = options.pause ?? eventSlice();
   }
 
   get count(): number {
@@ -152,7 +150,7 @@ export class SubscriptionHub {
     await new Promise((resolve) => setImmediate(resolve));
     for (let next = this.unmatched.shift(); next !== undefined; next = this.unmatched.shift()) {
       // An event that cannot be matched is nobody's; those after it are.
-      if (this.clients.size > 0) await next.match(this.pause).catch(this.options.onFailure);
+      if (this.clients.size > 0) await next.match(this.options.pause).catch(this.options.onFailure);
       for (const subscriber of [...this.clients.keys()]) subscriber.wake();
     }
     this.isMatching = false;

@@ -1,25 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import type { Dispatcher } from './dispatcher.ts';
-import { eventSlice } from './event-slice.ts';
 import type { RpcOptions } from './options.ts';
-import type { SubscriptionHub } from './subscriptions.ts';
-import type { UnsentBytes } from './unsent-bytes.ts';
-import { WebSocketClient } from './web-socket-client.ts';
+import { WebSocketClient, type WebSocketClientComponents } from './web-socket-client.ts';
 
-export interface WebSocketsComponents {
-  readonly dispatcher: Dispatcher;
-  readonly hub: SubscriptionHub;
-  readonly unsent: UnsentBytes;
-}
+/** What all clients share. */
+export type WebSocketsComponents = Omit<WebSocketClientComponents, 'allow'>;
 
 /** Accepts WebSocket connections that the HTTP server let through, and drops those that fall silent. */
 export class WebSockets {
   private readonly components: WebSocketsComponents;
   private readonly options: RpcOptions;
   private readonly server: WebSocketServer;
-  private readonly pause = eventSlice();
   private readonly clients = new Set<WebSocketClient>();
   private pingTimer: NodeJS.Timeout | undefined;
   private silenceTimer: NodeJS.Timeout | undefined;
@@ -37,7 +29,7 @@ export class WebSockets {
 
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, allow: () => boolean): void {
     this.server.handleUpgrade(request, socket, head, (webSocket) => {
-      const client = new WebSocketClient(webSocket, { ...this.components, pause: this.pause, allow }, this.options);
+      const client = new WebSocketClient(webSocket, { ...this.components, allow }, this.options);
       this.clients.add(client);
       webSocket.on('close', () => this.clients.delete(client));
     });

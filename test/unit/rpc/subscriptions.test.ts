@@ -6,6 +6,7 @@ import { sha256 } from '#crypto/hash.ts';
 import type { NodeEvent } from '#rpc/node-api.ts';
 import { RpcServer } from '#rpc/server.ts';
 import { type Subscriber, SubscriptionHub, type SubscriptionOptions } from '#rpc/subscriptions.ts';
+import { NEVER_PAUSE } from '#util/pause.ts';
 import { RecordedChain } from '../../support/recorded-chain.ts';
 import { RecordedNode } from '../../support/recorded-node.ts';
 
@@ -23,6 +24,7 @@ const OPTIONS: SubscriptionOptions = {
   maxSubscriptionClients: 100,
   maxSubscriptionsPerClient: 5,
   maxQueuedEvents: 100,
+  pause: NEVER_PAUSE,
   onFailure: (error) => assert.fail(String(error)),
 };
 
